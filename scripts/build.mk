@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The rules of a build folder. Its own Makefile, written by ./configure, sets
+# SRC to the repository and includes this.
+
+BUILD := $(CURDIR)
+include config.mak
+
+.DEFAULT_GOAL := all
+
+help:
+	@echo 'make              build QEMU: ./qemu-system-x86_64'
+	@echo 'make kernel       build the guest: bzImage and initramfs.cpio.gz'
+	@echo 'make run          boot the guest and run the sample (./uintr run)'
+	@echo 'make check        our tests and the qtests they rely on (./uintr check)'
+	@echo 'make check-tcg    bare-metal tests, those of QEMU and ours'
+	@echo 'make check-qemu   all suites of QEMU'
+	@echo 'make check-mutants  plant each known bug and see a test fail'
+	@echo 'make clean        remove what was built'
+	@echo 'make distclean    remove what was configured too'
+
+stage-qemu stage-linux: stage-%:
+	@$(SRC)/scripts/stage $* $(BUILD)
+
+all: stage-qemu
+	@test -f qemu/build.ninja || { \
+	echo 'QEMU is not configured in $(BUILD): run ./configure again' >&2; \
+	false; }
+	+$(MAKE) -C qemu
+
+check-tcg: all
+	+$(MAKE) -C qemu check-tcg
+
+check-qemu: all
+	+$(MAKE) -C qemu check
+
+run check:
+	@UINTR_BUILD=$(BUILD) $(SRC)/uintr $@
+
+check-mutants:
+	@$(SRC)/scripts/check-mutants $(BUILD)
+
+clean:
+	-$(MAKE) -C qemu clean
+	rm -rf linux bzImage initramfs.cpio.gz
+
+distclean:
+	rm -rf qemu linux src firmware tools log bzImage initramfs.cpio.gz \
+		qemu-system-x86_64 config.sh config.mak Makefile
+
+.PHONY: help all stage-qemu stage-linux check-tcg check-qemu run check \
+	check-mutants clean distclean

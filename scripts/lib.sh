@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+#
+# What all scripts share. Sourced with $top set to the repository.
+
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/uintr
+# shellcheck source=upstream.pin
+. "$top/upstream.pin"
+
+say()
+{
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die()
+{
+    say "error: $*"
+    exit 1
+}
+
+# pin_of PACKAGE: set $version and $accept from the pin file
+pin_of()
+{
+    # shellcheck disable=SC2046 # two words are wanted
+    set -- "$1" $(printf '%s' "${packages:?}" | awk -v p="$1" '$1 == p { print $2, $3 }')
+    [ $# -eq 3 ] || die "upstream.pin has no line for package $1; add one"
+    version=$2
+    accept=$3
+}
+
+# accepted VERSION PATTERN
+accepted()
+{
+    # shellcheck disable=SC2254 # the pattern is meant to be one
+    case $1 in
+    $2) return 0 ;;
+    esac
+    return 1
+}
