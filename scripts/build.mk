@@ -34,6 +34,9 @@ check-tcg: all
 check-qemu: all
 	+$(MAKE) -C qemu check
 
+# Goals "kernel" and what it is made of
+include $(SRC)/guest/guest.mk
+
 run check:
 	@UINTR_BUILD=$(BUILD) $(SRC)/uintr $@
 
@@ -42,10 +45,10 @@ check-mutants:
 
 clean:
 	-$(MAKE) -C qemu clean
-	rm -rf linux bzImage initramfs.cpio.gz
+	rm -rf linux guest bzImage initramfs.cpio.gz
 
 distclean:
-	rm -rf qemu linux src firmware tools log bzImage initramfs.cpio.gz \
+	rm -rf qemu linux guest src firmware tools log bzImage initramfs.cpio.gz \
 		qemu-system-x86_64 config.sh config.mak Makefile
 
 .PHONY: help all stage-qemu stage-linux check-tcg check-qemu run check \
