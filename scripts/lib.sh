@@ -37,3 +37,13 @@ accepted()
     esac
     return 1
 }
+
+# system_mirrors [SUFFIX]: where the system's apt gets a suite, or a suite with
+# that suffix (a regular expression), from. apt itself tells, and understands
+# every form of source file.
+system_mirrors()
+{
+    apt-get update --print-uris 2>/dev/null |
+        sed -n "s,^'\(.*\)/dists/\(.*\)/InRelease' .*,\1 \2,p" |
+        awk -v s="^[a-z]+(${1-})\$" '$2 ~ s && !n[$1]++ { print $1 }'
+}
