@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * User interrupts: the receiving side
+ *
+ * Notification identification and processing (rules 9 and 10) move PIR bits
+ * of the UPID into UIRR; delivery (rule 12) turns a UIRR bit into a call of
+ * the user's handler; UIRET (rule 8) returns from it.
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/log.h"
+#include "qemu/main-loop.h"
+#include "qemu/rcu.h"
+#include "cpu.h"
+#include "exec/exec-all.h"
+#include "exec/cpu_ldst.h"
+#include "exec/helper-proto.h"
+#include "hw/i386/apic.h"
+#include "tcg/helper-tcg.h"
+#include "tcg/uintr.h"
+
+/* RFLAGS bits that UIRET loads, less those that live in CC_SRC and df (8.3) */
+#define UIRET_EFLAGS_MASK (TF_MASK | NT_MASK | RF_MASK | AC_MASK | ID_MASK)
+
+int x86_uintr_mmu_index(CPUX86State *env)
+{
+    /*
+     * Implicit supervisor accesses: U/S=0 at any CPL, and RFLAGS.AC does not
+     * lift SMAP.  Linear addresses are 64 bits wide in compatibility mode
+     * too.
+     */
+    return env->hflags & HF_SMAP_MASK ? MMU_KSMAP64_IDX : MMU_KNOSMAP64_IDX;
+}
+
+bool x86_uintr_canonical(CPUX86State *env, uint64_t addr)
+{
+    return sextract64(addr, 0, env->cr[4] & CR4_LA57_MASK ? 57 : 48) == addr;
+}
+
+/*
+ * Rule 10.1 on the UPID at @addr; @host is NULL if that is not RAM.
+ * The interrupt has been acknowledged: nothing here may fault.
+ */
+static void upid_merge(CPUX86State *env, uint64_t addr, void *host)
+{
+    uint64_t pir;
+
+    if (likely(host)) {
+        uint64_t *upid = host;
+
+        /*
+         * ON first: a sender that posts between the two steps then finds
+         * ON=0 and notifies again, so that its bit is not left behind.
+         *
+         *   receiver            sender
+         *   takes PIR
+         *                       posts bit b, sees ON=1, does not notify
+         *   clears ON           ... and b waits for some later sender
+         */
+        qatomic_and(&upid[0], cpu_to_le64(~UPID_ON));
+        pir = le64_to_cpu(qatomic_xchg(&upid[1], 0));
+    } else {
+        int idx = x86_uintr_mmu_index(env);
+        uint64_t ctl = cpu_ldq_mmuidx_ra(env, addr, idx, 0);
+
+        cpu_stq_mmuidx_ra(env, addr, ctl & ~UPID_ON, idx, 0);
+        pir = cpu_ldq_mmuidx_ra(env, addr + 8, idx, 0);
+        cpu_stq_mmuidx_ra(env, addr + 8, 0, idx, 0);
+    }
+    env->uintr.rr |= pir;
+    qemu_log_mask(CPU_LOG_INT, "User-interrupt notification: PIR=%016" PRIx64
+                  " UIRR=%016" PRIx64 "\n", pir, env->uintr.rr);
+    x86_uintr_recognize(env);
+}
+
+static bool uintr_notifications_enabled(CPUX86State *env)
+{
+    /*
+     * Rule 9.1; neither CS.L, CPL nor UIF are consulted.  AMD defines
+     * nothing for a guest of SVM: there an interrupt is an interrupt (15.3).
+     */
+    return (env->hflags & (HF_UINTR_MASK | HF_LMA_MASK | HF_GUEST_MASK)) ==
+           (HF_UINTR_MASK | HF_LMA_MASK);
+}
+
+/* Rule 9.3: acknowledge the interrupt and write EOI, if its vector is UINV */
+static bool uintr_acknowledge(CPUX86State *env)
+{
+    return apic_uintr_acknowledge(env_archcpu(env)->apic_state,
+                                  UINTR_MISC_UINV(env->uintr.misc));
+}
+
+bool x86_uintr_notify(CPUX86State *env)
+{
+    uint64_t addr = env->uintr.pd;
+    void *host;
+
+    if (!uintr_notifications_enabled(env) || !uintr_acknowledge(env)) {
+        return false;
+    }
+
+    /*
+     * Page walks may have to stop all other vCPUs, which may be waiting for
+     * the BQL.  If a fault is raised the main loop finds the BQL released.
+     */
+    bql_unlock();
+    if (!x86_uintr_canonical(env, addr)) {
+        /* EXT=1: an event external to the program (10.4) */
+        raise_exception_err(env, EXCP0D_GPF, 1);
+    }
+    probe_access_flags(env, addr, UPID_SIZE, MMU_DATA_STORE,
+                       x86_uintr_mmu_index(env), false, &host, 0);
+    upid_merge(env, addr, host);
+    bql_lock();
+    return true;
+}
+
+bool x86_uintr_notify_halted(CPUX86State *env)
+{
+    CPUState *cs = env_cpu(env);
+    uint64_t addr = env->uintr.pd;
+    bool taken;
+    void *host;
+
+    if (!uintr_notifications_enabled(env) ||
+        x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request)) !=
+        CPU_INTERRUPT_HARD) {
+        return false;
+    }
+
+    RCU_READ_LOCK_GUARD();
+    if (probe_access_flags(env, addr, UPID_SIZE, MMU_DATA_STORE,
+                           x86_uintr_mmu_index(env), true, &host, 0) &
+        TLB_INVALID_MASK) {
+        return false;
+    }
+    bql_lock();
+    taken = uintr_acknowledge(env);
+    bql_unlock();
+    if (taken) {
+        upid_merge(env, addr, host);
+    }
+    return taken;
+}
+
+/* Rule 12.1 */
+static bool uintr_deliverable(CPUX86State *env)
+{
+    const uint32_t mask = HF_UINTR_MASK | HF_LMA_MASK | HF_CS64_MASK |
+                          HF_CPL_MASK | HF_INHIBIT_IRQ_MASK | HF_GUEST_MASK;
+    const uint32_t want = HF_UINTR_MASK | HF_LMA_MASK | HF_CS64_MASK |
+                          HF_CPL_MASK;
+
+    return env->uintr.rr && env->uintr.uif && (env->hflags & mask) == want &&
+           (env->hflags2 & HF2_GIF_MASK);
+}
+
+/* Rule 12.4 b and c */
+static uint64_t uintr_stack(CPUX86State *env)
+{
+    uint64_t adjust = env->uintr.stack_adjust;
+    uint64_t rsp = adjust & 1 ? adjust : env->regs[R_ESP] - adjust;
+
+    return rsp & ~15ULL;
+}
+
+/* Rule 12.4.  All faults are raised before the first store (12.7). */
+static void uintr_deliver(CPUX86State *env)
+{
+    int vector = 63 - clz64(env->uintr.rr);
+    uint64_t rsp = uintr_stack(env);
+    uint64_t frame[4] = {
+        env->regs[R_ESP], cpu_compute_eflags(env), env->eip, vector
+    };
+    void *host[4];
+
+    if (!x86_uintr_canonical(env, env->uintr.handler)) {
+        raise_exception_err(env, EXCP0D_GPF, 0);
+    }
+    /* In the order of the pushes, so that CR2 is that of the first to fail */
+    for (int i = 0; i < 4; i++) {
+        uint64_t addr = rsp - 8 * (i + 1);
+
+        if (!x86_uintr_canonical(env, addr)) {
+            raise_exception_err(env, EXCP0C_STACK, 0);
+        }
+        host[i] = probe_access(env, addr, 8, MMU_DATA_STORE, MMU_USER64_IDX, 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (likely(host[i])) {
+            stq_le_p(host[i], frame[i]);
+        } else {
+            cpu_stq_mmuidx_ra(env, rsp - 8 * (i + 1), frame[i],
+                              MMU_USER64_IDX, 0);
+        }
+    }
+
+    qemu_log_mask(CPU_LOG_INT, "User interrupt %d: RIP=" TARGET_FMT_lx
+                  " RSP=" TARGET_FMT_lx "\n", vector, env->eip,
+                  env->regs[R_ESP]);
+    env->uintr.rr &= ~BIT_ULL(vector);
+    x86_uintr_recognize(env);
+    env->uintr.uif = false;
+    env->eflags &= ~(TF_MASK | RF_MASK);
+    env->regs[R_ESP] = rsp - sizeof(frame);
+    env->eip = env->uintr.handler;
+}
+
+bool x86_cpu_exec_unlocked(CPUState *cs)
+{
+    CPUX86State *env = cpu_env(cs);
+
+    if (!uintr_deliverable(env)) {
+        return false;
+    }
+    /*
+     * Interrupts go first (12.2).  One that is pending now was raised after
+     * the main loop had looked, or is waiting for its next pass, which will
+     * come before the next instruction: raising it has requested an exit.
+     */
+    if (x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request))) {
+        return false;
+    }
+    uintr_deliver(env);
+    return true;
+}
+
+void helper_uiret(CPUX86State *env)
+{
+    uintptr_t ra = GETPC();
+    uint64_t rsp = env->regs[R_ESP];
+    int idx = cpu_mmu_index(env_cpu(env), false);
+    uint64_t rip, rflags, new_rsp;
+
+    if (!x86_uintr_canonical(env, rsp) || !x86_uintr_canonical(env, rsp + 23)) {
+        raise_exception_err_ra(env, EXCP0C_STACK, 0, ra);
+    }
+    if ((rsp & 7) && (env->hflags & HF_CPL_MASK) == 3 &&
+        (env->cr[0] & CR0_AM_MASK) && (env->eflags & AC_MASK)) {
+        raise_exception_err_ra(env, EXCP11_ALGN, 0, ra);
+    }
+    rip = cpu_ldq_mmuidx_ra(env, rsp, idx, ra);
+    rflags = cpu_ldq_mmuidx_ra(env, rsp + 8, idx, ra);
+    new_rsp = cpu_ldq_mmuidx_ra(env, rsp + 16, idx, ra);
+    if (!x86_uintr_canonical(env, rip)) {
+        raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
+    }
+
+    cpu_load_eflags(env, rflags, UIRET_EFLAGS_MASK);
+    env->uintr.uif = !(env->features[FEAT_7_1_EDX] &
+                       CPUID_7_1_EDX_UIRET_UIF) || (rflags & 2);
+    env->regs[R_ESP] = new_rsp;
+    env->eip = rip;
+}
