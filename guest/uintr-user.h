@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * User interrupts from user space: the system calls, which libc does not
+ * have, and the instructions from the compiler (option -muintr).
+ */
+#ifndef UINTR_USER_H
+#define UINTR_USER_H
+
+#include <stdint.h>
+#include <unistd.h>
+#include <sys/syscall.h>
+#include <x86gprintrin.h>
+
+#ifndef __NR_uintr_register_handler
+#define __NR_uintr_register_handler	471
+#define __NR_uintr_unregister_handler	472
+#define __NR_uintr_create_fd		473
+#define __NR_uintr_register_sender	474
+#define __NR_uintr_unregister_sender	475
+#endif
+
+#define UINTR_VECTORS		64
+#define UINTR_MAX_SENDERS	256
+
+/*
+ * A handler. The compiler saves the general registers it uses and ends it
+ * with UIRET; it must not use any other registers.
+ */
+#define UINTR_HANDLER(name, frame, vector)				\
+	void __attribute__((interrupt, target("general-regs-only")))	\
+	name(struct __uintr_frame *frame, unsigned long long vector)
+
+static inline long uintr_register_handler(const void *handler, unsigned flags)
+{
+	return syscall(__NR_uintr_register_handler, handler, flags);
+}
+
+static inline long uintr_unregister_handler(unsigned flags)
+{
+	return syscall(__NR_uintr_unregister_handler, flags);
+}
+
+static inline int uintr_create_fd(uint64_t vector, unsigned flags)
+{
+	return syscall(__NR_uintr_create_fd, vector, flags);
+}
+
+static inline int uintr_register_sender(int fd, unsigned flags)
+{
+	return syscall(__NR_uintr_register_sender, fd, flags);
+}
+
+/* The fd that was registered, or the index that registering returned. */
+static inline long uintr_unregister_sender(int fd, unsigned flags)
+{
+	return syscall(__NR_uintr_unregister_sender, fd, flags);
+}
+
+#endif

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * User interrupts: senders and the target table of a process.
+ *
+ * SENDUIPI reads an entry of the table and then writes to the UPID that it
+ * found there, all in one instruction in user mode. An entry can be cleared
+ * by any CPU while others execute that instruction, so between clearing an
+ * entry and reusing it, or freeing the UPID, every CPU must have left the
+ * instruction. kick_all_cpus_sync() does exactly that: it interrupts all
+ * other CPUs and waits until each has taken the interrupt, which is only
+ * possible between instructions; and this CPU is in the kernel. An RCU grace
+ * period would not do: a nohz_full CPU counts as quiescent in user mode
+ * without leaving it.
+ *
+ * The table itself is freed when the last user of the mm has gone. A thread
+ * may still have its address in the registers or in its image then, but it
+ * never returns to user mode before uintr_exit() has dropped it.
+ */
+
+#include <linux/gfp.h>
+#include <linux/mm_types.h>
+#include <linux/mutex.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include <asm/ptrace.h>
+#include <asm/uintr.h>
+
+#include "uintr.h"
+
+/**
+ * struct uintr_sender - connection of a process with a vector
+ * @node:	in uintr_fd::senders
+ * @ufd:	the fd object it was made through, which it never outlives
+ * @uitt:	the table it is an entry of
+ * @index:	the entry
+ * @thread:	who registered it: one thread can do so only once for an fd
+ */
+struct uintr_sender {
+	struct list_head	node;
+	struct uintr_fd		*ufd;
+	struct uintr_uitt	*uitt;
+	unsigned int		index;
+	struct pid		*thread;
+};
+
+struct uintr_uitt {
+	struct uintr_uitt_entry	*table;
+	struct uintr_sender	*senders[UINTR_NR_SENDERS];
+};
+
+/* Protects all connections. Sending does not need it, connecting is rare. */
+static DEFINE_MUTEX(uintr_mutex);
+
+/* Get the table of the current process, allocate it if there is none. */
+static struct uintr_uitt *uitt_get(void)
+{
+	struct mm_struct *mm = current->mm;
+	struct uintr_uitt *uitt = mm->context.uitt;
+
+	BUILD_BUG_ON(sizeof(*uitt->table) * UINTR_NR_SENDERS > PAGE_SIZE);
+
+	if (uitt)
+		return uitt;
+
+	uitt = kzalloc(sizeof(*uitt), GFP_KERNEL_ACCOUNT);
+	if (!uitt)
+		return NULL;
+	uitt->table = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	if (!uitt->table) {
+		kfree(uitt);
+		return NULL;
+	}
+	/* Pairs with uintr_fixup_invalid_op() in other threads. */
+	smp_store_release(&mm->context.uitt, uitt);
+
+	return uitt;
+}
+
+/* Let current execute SENDUIPI with this table. */
+static int uitt_use(struct uintr_uitt *uitt)
+{
+	struct uintr_state *state;
+
+	if (uintr_task_alloc())
+		return -ENOMEM;
+
+	state = uintr_edit_state();
+	state->uitt_addr = (unsigned long)uitt->table | UINTR_STATE_TT_ENABLE;
+	state->uitt_size = UINTR_NR_SENDERS - 1;
+
+	return 0;
+}
+
+/* No CPU starts to use the entry any more. Some may still be using it. */
+static void sender_invalidate(struct uintr_sender *sender)
+{
+	WRITE_ONCE(sender->uitt->table[sender->index].ctrl, 0);
+}
+
+/* After the kick: nobody uses the entry. */
+static void sender_free(struct uintr_sender *sender)
+{
+	sender->uitt->senders[sender->index] = NULL;
+	list_del(&sender->node);
+	put_pid(sender->thread);
+	kfree(sender);
+}
+
+static bool sender_matches(struct uintr_sender *sender, bool same_thread)
+{
+	return sender->uitt == current->mm->context.uitt &&
+	       (!same_thread || sender->thread == task_pid(current));
+}
+
+/* Find a connection of this process, or of just this thread, through @ufd. */
+static struct uintr_sender *sender_find(struct uintr_fd *ufd, bool same_thread)
+{
+	struct uintr_sender *sender;
+
+	list_for_each_entry(sender, &ufd->senders, node) {
+		if (sender_matches(sender, same_thread))
+			return sender;
+	}
+	return NULL;
+}
+
+static int sender_connect(struct uintr_uitt *uitt, unsigned int index,
+			  struct uintr_fd *ufd)
+{
+	struct uintr_uitt_entry *entry = &uitt->table[index];
+	struct uintr_sender *sender;
+
+	sender = kzalloc(sizeof(*sender), GFP_KERNEL_ACCOUNT);
+	if (!sender)
+		return -ENOMEM;
+
+	sender->ufd = ufd;
+	sender->uitt = uitt;
+	sender->index = index;
+	sender->thread = get_pid(task_pid(current));
+	list_add(&sender->node, &ufd->senders);
+	uitt->senders[index] = sender;
+
+	entry->upid_addr = (unsigned long)&ufd->receiver->upid;
+	/* A CPU that finds the entry valid must find the address, too. */
+	smp_store_release(&entry->ctrl,
+			  UITTE_VALID | ufd->vector << UITTE_VECTOR_SHIFT);
+	return index;
+}
+
+/**
+ * uintr_sender_register - connect the current process with a vector
+ * @ufd:	the fd object that stands for the vector
+ *
+ * Return: the lowest free index, -EISCONN, -ESHUTDOWN, -ENOSPC or -ENOMEM
+ */
+int uintr_sender_register(struct uintr_fd *ufd)
+{
+	struct uintr_uitt *uitt;
+	unsigned int index = 0;
+
+	guard(mutex)(&uintr_mutex);
+
+	if (sender_find(ufd, true))
+		return -EISCONN;
+	if (READ_ONCE(ufd->receiver->dead))
+		return -ESHUTDOWN;
+
+	uitt = uitt_get();
+	if (!uitt)
+		return -ENOMEM;
+	while (uitt->senders[index]) {
+		if (++index == UINTR_NR_SENDERS)
+			return -ENOSPC;
+	}
+	if (uitt_use(uitt))
+		return -ENOMEM;
+
+	return sender_connect(uitt, index, ufd);
+}
+
+/**
+ * uintr_sender_unregister - close a connection of the current process
+ * @ufd:	fd object it was made through, or NULL to look for the index
+ * @index:	index of the entry, used if @ufd does not name a connection
+ *
+ * Return: 0, or -EINVAL if there is no such connection
+ */
+int uintr_sender_unregister(struct uintr_fd *ufd, unsigned int index)
+{
+	struct uintr_sender *sender = NULL;
+	struct uintr_uitt *uitt;
+
+	guard(mutex)(&uintr_mutex);
+
+	uitt = current->mm->context.uitt;
+	if (ufd)
+		sender = sender_find(ufd, true) ?: sender_find(ufd, false);
+	if (!sender && uitt && index < UINTR_NR_SENDERS)
+		sender = uitt->senders[index];
+	if (!sender)
+		return -EINVAL;
+
+	sender_invalidate(sender);
+	kick_all_cpus_sync();
+	sender_free(sender);
+
+	return 0;
+}
+
+/**
+ * uintr_disconnect - close all connections that were made through an fd
+ * @ufd:	the fd object
+ *
+ * When this returns no CPU posts to the vector any more.
+ */
+void uintr_disconnect(struct uintr_fd *ufd)
+{
+	struct uintr_sender *sender, *next;
+
+	guard(mutex)(&uintr_mutex);
+
+	if (list_empty(&ufd->senders))
+		return;
+
+	list_for_each_entry(sender, &ufd->senders, node)
+		sender_invalidate(sender);
+	kick_all_cpus_sync();
+	list_for_each_entry_safe(sender, next, &ufd->senders, node)
+		sender_free(sender);
+}
+
+/**
+ * uintr_fixup_invalid_op - #UD in user mode may be a missing target table
+ * @regs:	where it happened
+ *
+ * The process may have got its table from another thread, or after this
+ * thread was last in user mode. There is no need to look at the instruction:
+ * with the table loaded it either works now or faults again.
+ *
+ * Return: true to execute the instruction again
+ */
+bool uintr_fixup_invalid_op(struct pt_regs *regs)
+{
+	struct uintr_uitt *uitt;
+	struct uintr_task *u;
+	bool loaded;
+
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR) || !user_mode(regs))
+		return false;
+
+	/* Pairs with uitt_get(): the table behind the pointer is complete. */
+	uitt = smp_load_acquire(&current->mm->context.uitt);
+	u = current->thread.uintr;
+	if (!uitt || (u && u->x.state.uitt_addr))
+		return false;
+
+	local_irq_enable();
+	loaded = !uitt_use(uitt);
+	local_irq_disable();
+
+	return loaded;
+}
+
+void uintr_init_mm(struct mm_struct *mm)
+{
+	mm->context.uitt = NULL;
+}
+
+/*
+ * No thread will return to user mode with this mm, so no CPU can be using the
+ * entries and there is nothing to wait for.
+ */
+void uintr_exit_mm(struct mm_struct *mm)
+{
+	struct uintr_uitt *uitt = mm->context.uitt;
+	int i;
+
+	if (!uitt)
+		return;
+
+	mutex_lock(&uintr_mutex);
+	for (i = 0; i < UINTR_NR_SENDERS; i++) {
+		if (uitt->senders[i])
+			sender_free(uitt->senders[i]);
+	}
+	mutex_unlock(&uintr_mutex);
+
+	mm->context.uitt = NULL;
+	free_page((unsigned long)uitt->table);
+	kfree(uitt);
+}
