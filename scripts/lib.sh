@@ -47,3 +47,13 @@ system_mirrors()
         sed -n "s,^'\(.*\)/dists/\(.*\)/InRelease' .*,\1 \2,p" |
         awk -v s="^[a-z]+(${1-})\$" '$2 ~ s && !n[$1]++ { print $1 }'
 }
+
+# part NAME COMMAND...: run a part of a suite that prints TAP of its own
+part()
+{
+    echo "## part $1"
+    shift
+    status=0
+    "$@" || status=$?
+    echo "## status $status"
+}
