@@ -24,6 +24,8 @@ _start:
         cli
         cld
         mov %ebx, pvh_info
+        mov %cr4, %eax
+        mov %eax, start_cr4
 
         /* All CPUs: from flat 32-bit mode without paging to 64-bit mode */
 enter_long_mode:
@@ -185,9 +187,33 @@ trap_common:
         add $16, %rsp
         iretq
 
+/* void enter_la57(void): CR4.LA57 can change only while paging is off */
+        .global enter_la57
+enter_la57:
+        push $SEL_CODE32
+        lea 1f(%rip), %rax
+        push %rax
+        lretq
+        .code32
+1:      mov %cr0, %eax
+        btr $31, %eax
+        mov %eax, %cr0
+        mov %cr4, %ecx
+        bts $12, %ecx
+        mov %ecx, %cr4
+        mov $pml5, %ecx
+        mov %ecx, %cr3
+        bts $31, %eax
+        mov %eax, %cr0
+        ljmp $SEL_CODE64, $1f
+        .code64
+1:      ret
+
         .data
-        .global pvh_info
+        .global pvh_info, start_cr4
 pvh_info:
+        .long 0
+start_cr4:
         .long 0
 
         .balign 8

@@ -38,7 +38,9 @@
 /* Software interrupts by which a snippet ends; see snippets.h */
 #define VEC_DONE        0x20
 #define VEC_HANDLER     0x21
-#define VEC_WAKE        0x22
+
+/* Starts a job on another CPU; above whatever a test left in service there */
+#define VEC_WAKE        0xfe
 
 /* Offsets in struct cpu */
 #define CPU_SELF        0

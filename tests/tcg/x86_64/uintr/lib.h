@@ -41,6 +41,13 @@ void check_eq(uint64_t got, uint64_t wanted, const char *what, int line);
 bool test_failed(void);
 extern uint64_t test_case;      /* a loop's counter, shown with a failure */
 void test_skip(const char *why);
+/*
+ * Reset the machine: the test starts again with after_reset() true. Migrate
+ * it: goes on in another QEMU, if the runner can do that, else returns false.
+ */
+void machine_reset(void) __attribute__((noreturn));
+bool after_reset(void);
+bool machine_migrate(void);
 
 void printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void die(const char *why, uint64_t a, uint64_t b, uint64_t c)

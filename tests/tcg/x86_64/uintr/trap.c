@@ -10,6 +10,7 @@ extern const char trap_stubs[], ap_start[], ap_start_end[];
 void run_tests(void);
 void ctx_enter(struct ctx *c, uint64_t *saved_rsp);
 void ctx_leave(uint64_t saved_rsp) __attribute__((noreturn));
+void enter_la57(void);
 
 struct cpu cpus[MAX_CPUS];
 struct uarea uareas[MAX_CPUS];
@@ -91,8 +92,12 @@ void cpu_main(unsigned id)
     }
     load_tables(c);
     write_cr4(CR4_DEFAULT);
+    if (has_option("la57")) {
+        enter_la57();
+    }
     apic_init();
     if (id == 0) {
+        uintr_record_start();
         smp_boot();
         run_tests();
     }

@@ -182,7 +182,7 @@ SNIPPET(n_rdpid, ".byte 0xf3, 0x0f, 0xc7, 0xf8");
 SNIPPET(n_vmxon, ".byte 0xf3, 0x0f, 0xc7, 0x30");
 SNIPPET(n_setssbsy, ".byte 0xf3, 0x0f, 0x01, 0xe8");
 SNIPPET(n_saveprevssp, ".byte 0xf3, 0x0f, 0x01, 0xea");
-SNIPPET(n_cmpxchg8b, ".byte 0xf3, 0x0f, 0xc7, 0x0f");
+SNIPPET(n_cmpxchg8b, ".byte 0x0f, 0xc7, 0x0f");
 
 TEST(pkru, "0F 01 EE and EF without F3 are RDPKRU and WRPKRU", "5.2")
 {
@@ -247,7 +247,7 @@ TEST(shadow_stack, "F3 0F 01 E8 and EA stay #UD without shadow stacks", "5.2")
     EQ(run(kernel(n_saveprevssp)), EXC_UD);
 }
 
-TEST(cmpxchg8b, "F3 0F C7 /1 is still CMPXCHG8B", "5.2")
+TEST(cmpxchg8b, "0F C7 /1 is still CMPXCHG8B", "5.2")
 {
     struct ctx *c = user(n_cmpxchg8b);
     uint64_t *mem = uarea()->scratch;

@@ -157,6 +157,7 @@ TEST(cpl3, "XSAVES and XRSTORS at CPL 3 are #GP(0)", "13.2")
     struct ctx *c;
 
     load_values();
+    clui();
     c = with_area(user(s_xsaves), (void *)USER(area), XMASK_UINTR);
     EQ(run(c), EXC_GP);
     EQ(c->error, 0);

@@ -9,6 +9,24 @@ struct upid upids[64] __attribute__((aligned(4096)));
 struct uitte uitt[UITT_ENTRIES] __attribute__((aligned(4096)));
 struct xarea xareas[2];
 
+struct start_state start_state;
+extern uint32_t start_cr4;
+
+void uintr_record_start(void)
+{
+    start_state.cr4 = start_cr4;
+    if (!has_uintr()) {
+        return;
+    }
+    start_state.xss = rdmsr(MSR_XSS);
+    for (int i = 0; i < 6; i++) {
+        start_state.msr[i] = rdmsr(MSR_UINTR_RR + i);
+    }
+    write_cr4(read_cr4() | CR4_UINTR);
+    start_state.uif = testui();
+    write_cr4(read_cr4() & ~CR4_UINTR);
+}
+
 bool has_uintr(void)
 {
     return cpuid(7, 0).edx >> 5 & 1;

@@ -88,6 +88,14 @@ extern struct upid upids[64];
 extern struct uitte uitt[UITT_ENTRIES];
 extern struct xarea xareas[2];
 
+/* What CPU 0 found when it started, before anything was written */
+struct start_state {
+    uint64_t cr4, xss, msr[6];
+    bool uif;
+};
+extern struct start_state start_state;
+void uintr_record_start(void);
+
 bool has_uintr(void);
 bool has_uiret_uif(void);
 unsigned linear_bits(void);         /* 57 if LA57 is enumerated, else 48 */

@@ -1,0 +1,303 @@
+/*
+ * The UPID update is atomic (spec 7.6, 10.1). Several CPUs change different
+ * bits of one UPID; each bit has one owner, who checks after every step
+ * that it is as the owner left it. A read, a change and a write in separate
+ * steps anywhere brings an old value back, and the owner sees it.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#include "lib.h"
+
+#define ROUNDS 60000
+#define shared (&upids[8])
+
+static volatile unsigned started, finished;
+
+static bool test_and_set(volatile uint64_t *p, uint64_t bit)
+{
+    bool old;
+
+    asm volatile("lock btsq %2, %1" : "=@ccc"(old), "+m"(*p) : "r"(bit));
+    return old;
+}
+
+static bool test_and_clear(volatile uint64_t *p, uint64_t bit)
+{
+    bool old;
+
+    asm volatile("lock btrq %2, %1" : "=@ccc"(old), "+m"(*p) : "r"(bit));
+    return old;
+}
+
+static bool bit(volatile uint64_t *p, uint64_t n)
+{
+    return *p >> n & 1;
+}
+
+/* Run @fn on every CPU at the same time; CPU i uses UITT entry i, vector i */
+static void race(void (*fn)(void *))
+{
+    shared->control = UPID_SN | UPID_NV(IRQ) | UPID_NDST(ndst(0));
+    shared->pir = 0;
+    for (unsigned i = 0; i < 64; i++) {
+        uitt[i].lo = UITTE(i);
+        uitt[i].upid = (uint64_t)shared;
+    }
+    started = finished = 0;
+    for (unsigned i = 1; i < nr_cpus; i++) {
+        start_on(i, fn, NULL);
+    }
+    fn(NULL);
+    for (unsigned i = 1; i < nr_cpus; i++) {
+        wait_cpu(i);
+    }
+}
+
+static unsigned begin(void)
+{
+    wrmsr(MSR_UINTR_MISC, 63);
+    wrmsr(MSR_UINTR_TT, (uint64_t)uitt | TT_ENABLE);
+    __sync_fetch_and_add(&started, 1);
+    while (started < nr_cpus) {
+        pause();
+    }
+    return this_cpu()->id;
+}
+
+/* Nobody stops before all are done, so that the race lasts */
+static bool go_on(unsigned round)
+{
+    if (round == ROUNDS) {
+        __sync_fetch_and_add(&finished, 1);
+    }
+    return (round < ROUNDS || finished < nr_cpus) && !test_failed();
+}
+
+/* SENDUIPI of a vector that only this CPU posts and takes back */
+static void post_and_take(unsigned id)
+{
+    EQ(bit(&shared->pir, id), 0);
+    senduipi(id);
+    EQ(test_and_clear(&shared->pir, id), 1);
+}
+
+static void sender(void *unused)
+{
+    unsigned id = begin();
+
+    test_case = id;
+    for (unsigned n = 0; go_on(n); n++) {
+        post_and_take(id);
+    }
+}
+
+TEST_SMP(B8, 2, "B8 SENDUIPI of several CPUs to one UPID loses no post",
+         "7.6 17.12")
+{
+    race(sender);
+    EQ(shared->control, UPID_SN | UPID_NV(IRQ) | UPID_NDST(ndst(0)));
+    EQ(shared->pir, 0);
+}
+
+/* CPU 0 is the kernel that changes PIR and SN with LOCKed instructions */
+static void locked_kernel(void)
+{
+    for (unsigned n = 0; go_on(n); n++) {
+        EQ(test_and_set(&shared->pir, 40), 0);
+        EQ(test_and_set(&shared->control, 0), 0);       /* ON */
+        EQ(bit(&shared->pir, 40), 1);
+        EQ(test_and_clear(&shared->pir, 40), 1);
+        EQ(test_and_clear(&shared->control, 0), 1);
+        EQ(bit(&shared->pir, 40), 0);
+    }
+}
+
+static void locked(void *unused)
+{
+    if (begin() == 0) {
+        locked_kernel();
+    } else {
+        for (unsigned n = 0; go_on(n); n++) {
+            post_and_take(this_cpu()->id);
+        }
+    }
+}
+
+TEST_SMP(U4, 2, "U4 SENDUIPI and LOCKed instructions of another CPU lose "
+         "nothing", "7.6 17.12")
+{
+    race(locked);
+    EQ(shared->pir, 0);
+}
+
+/* CPU 0 changes NDST and NV, as a kernel does, with plain stores */
+static void plain_kernel(void)
+{
+    volatile uint32_t *ndst_field = (volatile uint32_t *)shared + 1;
+    volatile uint8_t *nv_field = (volatile uint8_t *)shared + 2;
+
+    for (unsigned n = 0; go_on(n); n++) {
+        *ndst_field = n;
+        *nv_field = n;
+        for (int i = 0; i < 4; i++) {
+            EQ(*ndst_field, n);
+            EQ(*nv_field, (uint8_t)n);
+        }
+    }
+}
+
+static void plain(void *unused)
+{
+    if (begin() == 0) {
+        plain_kernel();
+    } else {
+        for (unsigned n = 0; go_on(n); n++) {
+            post_and_take(this_cpu()->id);
+        }
+    }
+}
+
+TEST_SMP(P5, 2, "P5 SENDUIPI and plain stores of another CPU lose nothing",
+         "7.6 17.12")
+{
+    race(plain);
+    EQ(shared->pir, 0);
+}
+
+/*
+ * Real notifications: CPU 0 receives in ring 0 and takes what arrives out of
+ * UIRR. Progress is counted in CPU 0's own steps: a post that it has not
+ * seen after so many interrupt windows is lost.
+ */
+#define STEPS 100000
+
+static volatile uint64_t seen[64], windows;
+
+static void take(void)
+{
+    uint64_t rr;
+
+    irq_window();
+    rr = rdmsr(MSR_UINTR_RR);
+    if (rr) {
+        wrmsr(MSR_UINTR_RR, 0);
+        for (unsigned v = 0; v < nr_cpus; v++) {
+            seen[v] += rr >> v & 1;
+        }
+    }
+    windows++;
+    pause();
+}
+
+static void notifier(unsigned id)
+{
+    test_case = id;
+    for (unsigned n = 0; n < 2000 && !test_failed(); n++) {
+        uint64_t before = seen[id], step;
+
+        senduipi(id);
+        step = windows;
+        while (seen[id] == before && windows < step + STEPS) {
+            pause();
+        }
+        EQ(seen[id], before + 1);
+    }
+    __sync_fetch_and_add(&finished, 1);
+}
+
+/* CPU 0 becomes the receiver before anybody starts to send */
+static void arm(void)
+{
+    uintr_receiver(0, uh_exit);
+    clui();
+    shared->control = UPID_NV(NV) | UPID_NDST(ndst(0));
+    wrmsr(MSR_UINTR_PD, (uint64_t)shared);
+    begin();
+    wrmsr(MSR_UINTR_MISC, MISC(NV, 63));
+}
+
+static void notified(void *unused)
+{
+    if (this_cpu()->id) {
+        notifier(begin());
+        return;
+    }
+    arm();
+    while (finished < nr_cpus - 1) {
+        take();
+    }
+}
+
+TEST_SMP(no_lost_notification, 2, "posts and processing race without loss",
+         "7.6 7.8 10.1 17.12")
+{
+    windows = 0;
+    memset((void *)seen, 0, sizeof(seen));
+    race(notified);
+}
+
+/* UIRR is ORed, so posts that arrive one by one add up */
+static void adding(void *unused)
+{
+    unsigned id = this_cpu()->id;
+
+    if (id == 1) {
+        begin();
+        for (unsigned v = 0; v < 64; v++) {
+            senduipi(v);
+            while (shared->pir && !test_failed()) {
+                pause();
+            }
+        }
+        finished = 1;
+    } else if (id > 1) {
+        begin();
+    } else {
+        arm();
+        while (!finished) {
+            irq_window();
+            pause();
+        }
+        EQ(rdmsr(MSR_UINTR_RR), ~0ull);
+    }
+}
+
+TEST_SMP(adding_up, 2, "64 notifications one after another add up in UIRR",
+         "10.1 17.4")
+{
+    race(adding);
+}
+
+/* ON set by one sender keeps the others from notifying until it is cleared */
+static void only_one(void *unused)
+{
+    unsigned id;
+
+    if (this_cpu()->id == 0) {
+        shared->control &= ~UPID_SN;
+    }
+    id = begin();
+    for (unsigned n = 0; n < 3000; n++) {
+        senduipi(id);
+    }
+}
+
+static volatile uint64_t interrupts;
+
+static void count(struct ctx *c)
+{
+    __sync_fetch_and_add(&interrupts, 1);
+    apic_eoi();
+}
+
+TEST_SMP(one_notification, 2, "many senders with nobody clearing ON send one "
+         "notification", "7.6 7.8")
+{
+    interrupts = 0;
+    trap_handler[IRQ] = count;
+    race(only_one);
+    irq_window();
+    EQ(interrupts, 1);
+    EQ(shared->control & 3, UPID_ON);
+    EQ(shared->pir, (1ull << nr_cpus) - 1);
+}
