@@ -141,7 +141,7 @@ static int sender_connect(struct uintr_uitt *uitt, unsigned int index,
 	sender->uitt = uitt;
 	sender->index = index;
 	sender->thread = get_pid(task_pid(current));
-	list_add(&sender->node, &ufd->senders);
+	list_add_tail(&sender->node, &ufd->senders);
 	uitt->senders[index] = sender;
 
 	entry->upid_addr = (unsigned long)&ufd->receiver->upid;
