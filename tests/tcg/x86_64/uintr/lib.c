@@ -194,6 +194,11 @@ void test_skip(const char *why)
 /* The test, and with it the binary, cannot go on */
 void die(const char *why, uint64_t a, uint64_t b, uint64_t c)
 {
+    static volatile uint32_t dying;
+
+    while (__sync_lock_test_and_set(&dying, 1)) {
+        asm volatile("cli; hlt");       /* another CPU was first */
+    }
     printf("not ok %u - %s # wanted the test to end, got %s "
            "%lx %lx %lx (cpu %u)\n", current,
            current ? tests_start[current - 1].name : "start-up",

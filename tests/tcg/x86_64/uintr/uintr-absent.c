@@ -54,20 +54,6 @@ TEST(instructions, "the five instructions are #UD", "1.1 5.3")
     }
 }
 
-TEST(xss, "IA32_XSS[14] is #GP(0) or IA32_XSS ignores it as stock QEMU does",
-     "1.8")
-{
-    uint64_t v = 0;
-
-    if (!(cpuid(13, 1).eax >> 3 & 1)) {
-        test_skip("no XSAVES, IA32_XSS is not enumerated");
-        return;
-    }
-    EQ(try_wrmsr(MSR_XSS, XMASK_UINTR), EXC_GP);
-    try_rdmsr(MSR_XSS, &v);
-    EQ(v, 0);
-}
-
 TEST(ordinary_vector, "every vector is an ordinary interrupt", "9.9")
 {
     apic_send(apic_id_of(0), 0x4000 | NV);

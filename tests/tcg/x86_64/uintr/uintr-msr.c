@@ -139,27 +139,6 @@ TEST(rr_clears_pending, "WRMSR of UIRR=0 takes a pending one back",
     EQ(testui(), 1);
 }
 
-SNIPPET(s_wrmsrns, ".byte 0x0f, 0x01, 0xc6");
-
-TEST(wrmsrns, "WRMSRNS writes the MSRs as WRMSR does", "3.6")
-{
-    struct ctx *c;
-
-    if (!(cpuid(7, 1).eax >> 19 & 1)) {
-        test_skip("this CPU has no WRMSRNS");
-        return;
-    }
-    c = kernel(s_wrmsrns);
-    c->rcx = MSR_UINTR_MISC;
-    c->rax = 5;
-    EQ(run(c), VEC_DONE);
-    EQ(rdmsr(MSR_UINTR_MISC), 5);
-    c = kernel(s_wrmsrns);
-    c->rcx = MSR_UINTR_MISC;
-    c->rdx = 0x100;
-    EQ(run(c), EXC_GP);
-}
-
 static void write_all(void *arg)
 {
     for (int i = 0; i < 6; i++) {

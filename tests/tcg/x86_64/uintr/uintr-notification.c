@@ -409,10 +409,10 @@ TEST(extint_zero, "an 8259 vector 0 does not match UINV=0", "9.5")
     wrmsr(MSR_UINTR_MISC, MISC(0, 63));
     upids[0].pir = 1;
     outb(0x43, 0x30);               /* PIT: one interrupt, low then high */
-    outb(0x40, 0xff);
-    outb(0x40, 0);
     pic_vector_base(0);
     apic_write(0x350, 0x700);       /* LINT0 = ExtINT */
+    outb(0x40, 0xff);
+    outb(0x40, 0);
     EQ(run(user(s_spin)), 0);
     apic_write(0x350, 0x10000);
     outb(0x20, 0x20);

@@ -457,7 +457,7 @@ TEST(user_upid, "user space may hold and change its UPID with plain stores",
 }
 
 TEST(genuine_intel, "a driver that insists on an Intel CPU can have one",
-     "1.10")
+     "12.1")
 {
     struct cpuid r = cpuid(0, 0);
 

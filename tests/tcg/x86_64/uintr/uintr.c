@@ -136,6 +136,11 @@ void uintr_self(void)
 
 struct uframe *uframe_at(struct ctx *c)
 {
+    static struct uframe none;
+
+    if (c->vector != VEC_HANDLER || c->rsp < USER_BASE) {
+        return &none;
+    }
     return (struct uframe *)(c->rsp - USER_BASE);
 }
 
