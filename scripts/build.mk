@@ -22,11 +22,17 @@ help:
 stage-qemu stage-linux: stage-%:
 	@$(SRC)/scripts/stage $* $(BUILD)
 
-all: stage-qemu
+configured: stage-qemu
 	@test -f qemu/build.ninja || { \
 	echo 'QEMU is not configured in $(BUILD): run ./configure again' >&2; \
 	false; }
+
+all: configured
 	+$(MAKE) -C qemu
+
+# Only the emulator, without QEMU's tools and tests
+qemu-system-x86_64: configured
+	+$(MAKE) -C qemu $@
 
 check-tcg: all
 	+$(MAKE) -C qemu check-tcg
@@ -51,5 +57,5 @@ distclean:
 	rm -rf qemu linux guest src firmware tools log bzImage initramfs.cpio.gz \
 		qemu-system-x86_64 config.sh config.mak Makefile
 
-.PHONY: help all stage-qemu stage-linux check-tcg check-qemu run check \
-	check-mutants clean distclean
+.PHONY: help all configured qemu-system-x86_64 stage-qemu stage-linux \
+	check-tcg check-qemu run check check-mutants clean distclean
