@@ -16,6 +16,7 @@
 #include "exec/cpu_ldst.h"
 #include "exec/helper-proto.h"
 #include "hw/i386/apic.h"
+#include "system/replay.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/uintr.h"
 
@@ -90,6 +91,30 @@ static bool uintr_acknowledge(CPUX86State *env)
                                   UINTR_MISC_UINV(env->uintr.misc));
 }
 
+/*
+ * Can the UPID be updated?  True also where it is not RAM; @host is NULL then.
+ * Raises no exception.
+ */
+static bool upid_probe(CPUX86State *env, uint64_t addr, void **host)
+{
+    return !(probe_access_flags(env, addr, UPID_SIZE, MMU_DATA_STORE,
+                                x86_uintr_mmu_index(env), true, host, 0) &
+             TLB_INVALID_MASK);
+}
+
+/* Rule 10.4: the boundary, not an instruction, is where the fault happens */
+static G_NORETURN void upid_fault(CPUX86State *env, uint64_t addr)
+{
+    /* The main loop will not come to record that the interrupt was taken */
+    replay_interrupt();
+    if (x86_uintr_canonical(env, addr)) {
+        probe_access(env, addr, UPID_SIZE, MMU_DATA_STORE,
+                     x86_uintr_mmu_index(env), 0);
+    }
+    /* EXT=1: an event external to the program */
+    raise_exception_err(env, EXCP0D_GPF, 1);
+}
+
 bool x86_uintr_notify(CPUX86State *env)
 {
     uint64_t addr = env->uintr.pd;
@@ -104,12 +129,9 @@ bool x86_uintr_notify(CPUX86State *env)
      * the BQL.  If a fault is raised the main loop finds the BQL released.
      */
     bql_unlock();
-    if (!x86_uintr_canonical(env, addr)) {
-        /* EXT=1: an event external to the program (10.4) */
-        raise_exception_err(env, EXCP0D_GPF, 1);
+    if (!upid_probe(env, addr, &host)) {
+        upid_fault(env, addr);
     }
-    probe_access_flags(env, addr, UPID_SIZE, MMU_DATA_STORE,
-                       x86_uintr_mmu_index(env), false, &host, 0);
     upid_merge(env, addr, host);
     bql_lock();
     return true;
@@ -129,9 +151,7 @@ bool x86_uintr_notify_halted(CPUX86State *env)
     }
 
     RCU_READ_LOCK_GUARD();
-    if (probe_access_flags(env, addr, UPID_SIZE, MMU_DATA_STORE,
-                           x86_uintr_mmu_index(env), true, &host, 0) &
-        TLB_INVALID_MASK) {
+    if (!upid_probe(env, addr, &host)) {
         return false;
     }
     bql_lock();
