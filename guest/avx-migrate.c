@@ -28,12 +28,6 @@ static int cpus[CPU_SETSIZE];
 static int nr_cpus;
 static uint64_t wrong[THREADS];
 
-#define EACH_REG(op)							\
-	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7)			\
-	op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15)
-#define LOAD(n)		"vmovdqu 32*" #n "(%[in]), %%ymm" #n "\n\t"
-#define STORE(n)	"vmovdqu %%ymm" #n ", 32*" #n "(%[out])\n\t"
-
 /*
  * Load all registers, move to the CPUs in @set, store all registers. It is
  * one block so that the compiler has no chance to use the registers; the
@@ -45,9 +39,13 @@ static long move_with(const struct ymm *in, struct ymm *out,
 	register long arg3 asm("rdx") = (long)set;
 	long ret = 203;				/* sched_setaffinity */
 
-	asm volatile(EACH_REG(LOAD)
+	asm volatile(".irp r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\t"
+		     "vmovdqu 32*\\r(%[in]), %%ymm\\r\n\t"
+		     ".endr\n\t"
 		     "syscall\n\t"
-		     EACH_REG(STORE)
+		     ".irp r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\t"
+		     "vmovdqu %%ymm\\r, 32*\\r(%[out])\n\t"
+		     ".endr\n\t"
 		     "vzeroupper"
 		     : "+a" (ret)
 		     : [in] "r" (in), [out] "r" (out), "D" (0L),

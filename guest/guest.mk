@@ -19,7 +19,8 @@ guest_out := $(BUILD)/guest
 guest_config := $(guest_src)/uintr-guest.config
 guest_uintr := uintr-sample $(patsubst $(guest_src)/%.c,%,\
 	$(wildcard $(guest_src)/tests/*.c))
-guest_programs := $(addprefix $(guest_out)/,$(guest_uintr) avx-migrate)
+guest_plain := avx-migrate qemu-exit
+guest_programs := $(addprefix $(guest_out)/,$(guest_uintr) $(guest_plain))
 guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg run-tests)
 linux_make = $(MAKE) -C $(BUILD)/src/linux O=$(BUILD)/linux CC="$(LINUX_CC)"
 
@@ -42,7 +43,7 @@ $(addprefix $(guest_out)/,$(guest_uintr)): $(guest_out)/%: $(guest_src)/%.c \
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) $(UINTR_CFLAGS) -I$(guest_src) -o $@ $<
 
-$(guest_out)/avx-migrate: $(guest_src)/avx-migrate.c
+$(addprefix $(guest_out)/,$(guest_plain)): $(guest_out)/%: $(guest_src)/%.c
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
 

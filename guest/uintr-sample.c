@@ -461,7 +461,7 @@ static void setup(void)
 	alarm(option_watchdog);
 }
 
-static uint64_t number(const char *s)
+static uint64_t parse(const char *s)
 {
 	char *end;
 	uint64_t n = strtoull(s, &end, 0);
@@ -480,13 +480,13 @@ int main(int argc, char **argv)
 	while ((opt = getopt(argc, argv, "n:m:w:")) != -1) {
 		switch (opt) {
 		case 'n':
-			option_sends = number(optarg);
+			option_sends = parse(optarg);
 			break;
 		case 'm':
-			option_moves = number(optarg);
+			option_moves = parse(optarg);
 			break;
 		case 'w':
-			option_watchdog = number(optarg);
+			option_watchdog = parse(optarg);
 			break;
 		default:
 			fprintf(stderr, "usage: uintr-sample [-n SENDS] [-m MOVES] [-w SECONDS]\n"
