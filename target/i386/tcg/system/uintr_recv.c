@@ -231,6 +231,8 @@ bool x86_cpu_exec_unlocked(CPUState *cs)
     CPUX86State *env = cpu_env(cs);
 
     if (!uintr_deliverable(env)) {
+        /* RESET empties UIRR without telling anybody */
+        x86_uintr_recognize(env);
         return false;
     }
     /*
