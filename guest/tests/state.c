@@ -263,6 +263,54 @@ TEST(pending_moves, "all vectors that are pending move along (U4)")
 	}
 }
 
+/*
+ * Load all AVX registers, move, send to oneself, wait for the handler to have
+ * run @count times, store the registers.
+ */
+static void move_and_send(const void *in, void *out, const cpu_set_t *set,
+			  uint64_t count)
+{
+	long ret = __NR_sched_setaffinity;
+
+	asm volatile(".irp r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\t"
+		     "vmovdqu 32*\\r(%[in]), %%ymm\\r\n\t"
+		     ".endr\n\t"
+		     "syscall\n\t"
+		     "xor %%eax, %%eax\n\t"
+		     ".byte 0xf3, 0x0f, 0xc7, 0xf0\n"
+		     "1:\n\t"
+		     "pause\n\t"
+		     "cmpq %[count], %[flag]\n\t"
+		     "jne 1b\n\t"
+		     ".irp r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\t"
+		     "vmovdqu %%ymm\\r, 32*\\r(%[out])\n\t"
+		     ".endr\n\t"
+		     "vzeroupper"
+		     : "+a" (ret)
+		     : [in] "r" (in), [out] "r" (out), [count] "r" (count),
+		       [flag] "m" (handled[3]),
+		       "D" (0L), "S" (sizeof(*set)), "d" (set)
+		     : "rcx", "r11", "memory", "cc");
+}
+
+TEST(avx_moves, "AVX registers of a receiver survive its moves")
+{
+	static uint64_t in[64], out[64];
+	cpu_set_t set;
+	int fd, i, k;
+
+	EXPECT(self_setup(3, &fd), 0);
+	_stui();
+	for (i = 1; i <= 400; i++) {
+		for (k = 0; k < 64; k++)
+			in[k] = (uint64_t)i << 32 | k;
+		CPU_ZERO(&set);
+		CPU_SET(i % nr_cpus(), &set);
+		move_and_send(in, out, &set, i);
+		EXPECT(memcmp(in, out, sizeof(in)), 0);
+	}
+}
+
 /* Take CPU 1 off or back. */
 static void set_online(char online)
 {
