@@ -13,7 +13,7 @@
 #define PROBE           0x9000
 #define RESULT          0xa000
 struct result {
-    volatile uint32_t cr4, real, protected, v86, done;
+    volatile uint32_t cr4, real, protected, v86, done, interrupts, upid;
 };
 #define result ((struct result *)RESULT)
 
@@ -58,6 +58,33 @@ asm(".pushsection .text\n"
     "    .byte 0xf3, 0x0f, 0x01, 0xee\n"
     "    .byte 0xf3, 0x0f, 0x01, 0xef\n"
     "    .byte 0xf3, 0x0f, 0xc7, 0xf0\n"
+    /* vector 30H = UINV as a self-IPI: APIC on, UPID at result.upid */
+    "    mov $0x988, %ecx\n"
+    "    xor %eax, %eax\n"
+    "    mov $0x30, %edx\n"
+    "    wrmsr\n"
+    "    mov $0x989, %ecx\n"
+    "    mov 0xa018, %eax\n"
+    "    xor %edx, %edx\n"
+    "    wrmsr\n"
+    "    mov $0x1b, %ecx\n"
+    "    rdmsr\n"
+    "    xor %edx, %edx\n"
+    "    test $0x400, %eax\n"
+    "    jz 1f\n"
+    "    mov $0x80f, %ecx\n"
+    "    mov $0x1ff, %eax\n"
+    "    wrmsr\n"
+    "    mov $0x83f, %ecx\n"
+    "    mov $0x30, %eax\n"
+    "    wrmsr\n"
+    "    jmp 2f\n"
+    "1:  movl $0x1ff, 0xfee000f0\n"
+    "    movl $0x44030, 0xfee00300\n"
+    "2:  sti\n"
+    "    nop\n"
+    "    nop\n"
+    "    cli\n"
     /* virtual-8086 mode: TSS for the way back, then IRET with VM=1 */
     "    mov $24, %eax\n"
     "    ltr %ax\n"
@@ -78,6 +105,9 @@ asm(".pushsection .text\n"
     "    mov %eax, %ds\n"
     "    incl %ss:(%ebx)\n"
     "    addl $4, (%esp)\n"
+    "    iretl\n"
+    "probe_irq32:\n"
+    "    incl 0xa014\n"
     "    iretl\n"
     "probe_gp32:\n"                     /* HLT in virtual-8086 mode */
     "    mov $16, %eax\n"
@@ -106,7 +136,9 @@ asm(".pushsection .text\n"
     "    .short 0x9000 + probe_ud32 - probe, 8, 0x8e00, 0\n"
     "    .fill 6, 8, 0\n"
     "    .short 0x9000 + probe_gp32 - probe, 8, 0x8e00, 0\n"
-    "probe_idtr: .short 14 * 8 - 1; .long 0x9000 + probe_idt - probe\n"
+    "    .fill 0x30 - 14, 8, 0\n"
+    "    .short 0x9000 + probe_irq32 - probe, 8, 0x8e00, 0\n"
+    "probe_idtr: .short 0x31 * 8 - 1; .long 0x9000 + probe_idt - probe\n"
     "probe_end:\n"
     ".code64\n"
     ".popsection");
@@ -129,11 +161,13 @@ static void run_probe(void)
     uint32_t *tss = (uint32_t *)0xb000;
 
     memset(result, 0, sizeof(*result));
+    result->upid = (uint32_t)(uint64_t)&upids[1];
     memset(tss, 0, 0x68);
     tss[1] = 0x5000;                    /* ESP0, SS0 */
     tss[2] = 16;
     memcpy((void *)PROBE, probe, probe_end - probe);
     on_cpu(1, set_cr4_uintr, NULL);
+    upids[1].pir = 1;
     restart_cpu1(PROBE);
     while (!result->done) {
         pause();
@@ -168,6 +202,14 @@ TEST_SMP(ud_v86, 2, "all five are #UD in virtual-8086 mode", "5.3")
 {
     run_probe();
     EQ(result->v86, 5);
+}
+
+TEST_SMP(outside_lma, 2, "outside IA-32e mode vector UINV is an ordinary "
+         "interrupt", "9.1 9.9")
+{
+    run_probe();
+    EQ(result->interrupts, 1);
+    EQ(upids[1].pir, 1);
 }
 
 static void check_cr4(void *unused)

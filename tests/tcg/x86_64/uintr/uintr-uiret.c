@@ -344,6 +344,30 @@ TEST(tf_cleared, "TF loaded as 0 ends stepping after UIRET's own trap",
     EQ(run(c), VEC_DONE);
 }
 
+static volatile uint64_t nmis;
+
+/* Runs with NMIs blocked; a second one is pending until the IRET */
+static void uiret_in_nmi(struct ctx *c)
+{
+    if (nmis++ == 0) {
+        apic_send(apic_id_of(0), 0x4400);
+        asm volatile("mov %%rsp, %%rax; push %%rax; pushf; lea 1f(%%rip), %%rax;"
+                     "push %%rax; uiret; 1: nop; nop" : : : "rax", "memory");
+        EQ(nmis, 1);
+    }
+}
+
+TEST(nmi_blocking, "UIRET leaves NMIs blocked", "8.6")
+{
+    nmis = 0;
+    trap_handler[EXC_NMI] = uiret_in_nmi;
+    apic_send(apic_id_of(0), 0x4400);
+    while (nmis < 2) {
+        pause();
+    }
+    EQ(nmis, 2);
+}
+
 static void write_dr(uint64_t dr0, uint64_t dr7)
 {
     asm volatile("mov %0, %%dr0; mov %1, %%dr7" : : "r"(dr0), "r"(dr7));
