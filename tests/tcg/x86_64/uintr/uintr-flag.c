@@ -171,3 +171,20 @@ TEST(stui_before_jump, "STUI before a jump is as good", "6.2")
     EQ(run(c), VEC_HANDLER);
     EQ(uframe_at(c)->rip, USER(s_stui_then_jmp) + 4);
 }
+
+SNIPPET(s_stui_loop, "stui; mov $1000, %ecx; 1: dec %ecx; jnz 1b");
+
+/* An emulator that links translated code must leave it here every time */
+TEST(stui_again, "STUI looks for a pending user interrupt each time", "6.2")
+{
+    for (int i = 0; i < 5; i++) {
+        struct ctx *c = user(s_stui_loop);
+
+        test_case = i;
+        uintr_self();
+        clui();
+        set_rr(2);
+        EQ(run(c), VEC_HANDLER);
+        EQ(uframe_at(c)->rip, USER(s_stui_loop) + 4);
+    }
+}
