@@ -69,6 +69,23 @@ TEST(uif_not_receiver, "UIF of a thread that uses nothing else is its own, too")
 	}
 }
 
+/* The CPU does not store a state in which everything is 0. */
+TEST(uif_clear_alone, "UIF 0 is kept when there is nothing else left to keep")
+{
+	int i;
+
+	EXPECT(uintr_register_handler(count_handler, 0), 0);
+	_stui();
+	pin_to(1);
+	EXPECT(uintr_unregister_handler(0), 0);
+	EXPECT(_testui(), 1);
+	_clui();
+	for (i = 0; i < 20; i++) {
+		pin_to(i % nr_cpus());
+		EXPECT(_testui(), 0);
+	}
+}
+
 static volatile int turn;
 
 static void *without_uif(void *arg)
