@@ -20,6 +20,24 @@ static void keeps_flags(const char *code)
     }
 }
 
+/*
+ * Run @code a few times with nothing pending, as a program does, so that an
+ * emulator that links blocks of code has linked them; then with UIRR = 1.
+ */
+static struct ctx *run_often_then_pending(const char *code)
+{
+    struct ctx *c = NULL;
+
+    for (int i = 0; i < 5; i++) {
+        uintr_self();
+        clui();
+        set_rr(i == 4);
+        c = user(code);
+        EQ(run(c), i == 4 ? VEC_HANDLER : VEC_DONE);
+    }
+    return c;
+}
+
 TEST(clui_clears, "CLUI clears UIF", "6.1")
 {
     stui();
@@ -33,18 +51,31 @@ TEST(clui_flags, "CLUI leaves the flags alone", "6.1")
 }
 
 SNIPPET(s_stui_clui, "stui; clui; nop; nop");
-SNIPPET(s_clui_stui, "clui; nop; nop; stui; nop; nop");
+SNIPPET(s_clui_stui, "clui; nop; nop; stui; nop; nop; clui");
 
-TEST(clui_boundary, "no user interrupt at the boundary after CLUI", "6.1")
+TEST(clui_holds, "a pending interrupt waits from CLUI to STUI", "6.1")
 {
-    struct ctx *c = user(s_clui_stui);
+    struct ctx *c = run_often_then_pending(s_clui_stui);
 
+    EQ(uframe_at(c)->rip, USER(s_clui_stui) + 10);
+}
+
+SNIPPET(s_short_window, "1: stui; clui; inc %rbx; jmp 1b");
+
+TEST(clui_boundary, "no user interrupt at the boundary after CLUI", "6.1 6.2")
+{
     uintr_self();
-    clui();
-    set_rr(1);
-    EQ(run(c), VEC_HANDLER);
-    /* held back until STUI, which is CLUI + NOP + NOP + STUI = 10 bytes on */
-    EQ(uframe_at(c)->rip >= USER(s_clui_stui) + 10, 1);
+    for (int i = 0; i < 50; i++) {
+        struct ctx *c = user(s_short_window);
+
+        test_case = i;
+        upids[0].pir = 1;
+        clui();
+        apic_timer_oneshot(NV);
+        EQ(run(c), VEC_HANDLER);
+        /* the only boundary with UIF=1 is the one after STUI */
+        EQ(uframe_at(c)->rip, USER(s_short_window) + 4);
+    }
 }
 
 TEST(stui_sets, "STUI sets UIF", "6.2")
@@ -60,12 +91,8 @@ TEST(stui_flags, "STUI leaves the flags alone", "6.2")
 
 TEST(stui_no_shadow, "a pending interrupt is taken right after STUI", "6.2")
 {
-    struct ctx *c = user(s_stui_clui);
+    struct ctx *c = run_often_then_pending(s_stui_clui);
 
-    uintr_self();
-    clui();
-    set_rr(1);
-    EQ(run(c), VEC_HANDLER);
     EQ(uframe_at(c)->rip, USER(s_stui_clui) + 4);
 }
 
@@ -73,12 +100,8 @@ SNIPPET(s_stui_stui, "stui; stui; clui");
 
 TEST(stui_twice, "a second STUI makes no shadow either", "6.2")
 {
-    struct ctx *c = user(s_stui_stui);
+    struct ctx *c = run_often_then_pending(s_stui_stui);
 
-    uintr_self();
-    clui();
-    set_rr(1);
-    EQ(run(c), VEC_HANDLER);
     EQ(uframe_at(c)->rip, USER(s_stui_stui) + 4);
 }
 
@@ -163,28 +186,31 @@ SNIPPET(s_stui_then_jmp, "stui; jmp 1f; nop; 1: clui");
 
 TEST(stui_before_jump, "STUI before a jump is as good", "6.2")
 {
-    struct ctx *c = user(s_stui_then_jmp);
+    struct ctx *c = run_often_then_pending(s_stui_then_jmp);
 
-    uintr_self();
-    clui();
-    set_rr(2);
-    EQ(run(c), VEC_HANDLER);
     EQ(uframe_at(c)->rip, USER(s_stui_then_jmp) + 4);
 }
 
 SNIPPET(s_stui_loop, "stui; mov $1000, %ecx; 1: dec %ecx; jnz 1b");
 
-/* An emulator that links translated code must leave it here every time */
-TEST(stui_again, "STUI looks for a pending user interrupt each time", "6.2")
+/*
+ * An emulator that links translated code must leave it here. It links what
+ * ran without an interrupt before.
+ */
+TEST(stui_again, "STUI looks for a pending user interrupt in a hot path too",
+     "6.2")
 {
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         struct ctx *c = user(s_stui_loop);
+        bool wait = i & 2;
 
         test_case = i;
         uintr_self();
         clui();
-        set_rr(2);
-        EQ(run(c), VEC_HANDLER);
-        EQ(uframe_at(c)->rip, USER(s_stui_loop) + 4);
+        set_rr(wait ? 1 << 2 : 0);
+        EQ(run(c), wait ? VEC_HANDLER : VEC_DONE);
+        if (wait) {
+            EQ(uframe_at(c)->rip, USER(s_stui_loop) + 4);
+        }
     }
 }

@@ -235,10 +235,23 @@ TEST(smm_pending, "a notification and a pending vector survive an SMI",
 
 /* ---- ways into 64-bit CPL 3 other than IRET ---- */
 
-static void pending(void)
+/*
+ * Run what @prepare makes a few times with nothing pending, so that an
+ * emulator that links blocks of code has linked them; then with UIRR = 1 << 9.
+ */
+static struct ctx *run_often_then_pending(struct ctx *(*prepare)(void))
 {
-    uintr_self();
-    set_rr(1 << 9);
+    struct ctx *c = NULL;
+
+    for (int i = 0; i < 5; i++) {
+        uintr_self();
+        set_rr(i == 4 ? 1 << 9 : 0);
+        c = prepare();
+        EQ(run(c), i == 4 ? VEC_HANDLER : VEC_DONE);
+    }
+    EQ(uframe_at(c)->vector, 9);
+    EQ(c->cs, SEL_UCODE64);
+    return c;
 }
 
 SNIPPET(s_sysret, "sysretq");
@@ -247,64 +260,114 @@ SNIPPET(s_lret, "lretq");
 SNIPPET(s_far_jmp32,
         ".code32; ljmp $0x33, $1f + 0x40000000; nop; .code64; 1: nop; nop");
 
-static void delivered_at(struct ctx *c, const char *target)
-{
-    EQ(run(c), VEC_HANDLER);
-    EQ(uframe_at(c)->rip, USER(target));
-    EQ(uframe_at(c)->vector, 9);
-}
-
-TEST(sysret, "a pending interrupt is delivered after SYSRET", "12.1 2.3")
+static struct ctx *with_sysret(void)
 {
     struct ctx *c = kernel(s_sysret);
 
-    pending();
     wrmsr(MSR_STAR, 0x23ull << 48 | 0x10ull << 32);
     c->rcx = USER(s_nops);
     c->r11 = FL_1 | FL_IF;
     c->rsp = user_stack_top();
-    delivered_at(c, s_nops);
+    return c;
+}
+
+TEST(sysret, "a pending interrupt is delivered after SYSRET", "12.1 2.3")
+{
+    struct ctx *c = run_often_then_pending(with_sysret);
+
+    EQ(uframe_at(c)->rip, USER(s_nops));
+}
+
+static struct ctx *with_sysexit(void)
+{
+    struct ctx *c = kernel(s_sysexit);
+
+    wrmsr(0x174, SEL_CODE64);
+    c->rdx = USER(s_nops);
+    c->rcx = user_stack_top();
+    return c;
 }
 
 TEST(sysexit, "a pending interrupt is delivered after SYSEXIT", "12.1")
 {
-    struct ctx *c = kernel(s_sysexit);
+    struct ctx *c;
 
     if (cpuid(0, 0).ebx != 0x756e6547) {
         test_skip("only Intel CPUs have SYSEXIT in 64-bit mode");
         return;
     }
-    pending();
-    wrmsr(0x174, SEL_CODE64);
-    c->rdx = USER(s_nops);
-    c->rcx = user_stack_top();
-    delivered_at(c, s_nops);
+    c = run_often_then_pending(with_sysexit);
+    EQ(uframe_at(c)->rip, USER(s_nops));
 }
 
-TEST(far_return, "a pending interrupt is delivered after a far return",
-     "12.1")
+static struct ctx *with_far_return(void)
 {
     struct ctx *c = kernel(s_lret);
     uint64_t *sp = (uint64_t *)c->rsp - 8;
 
-    pending();
     sp[0] = USER(s_nops);
     sp[1] = SEL_UCODE64;
     sp[2] = user_stack_top();
     sp[3] = SEL_UDATA;
     c->rsp = (uint64_t)sp;
-    delivered_at(c, s_nops);
+    return c;
+}
+
+TEST(far_return, "a pending interrupt is delivered after a far return",
+     "12.1")
+{
+    struct ctx *c = run_often_then_pending(with_far_return);
+
+    EQ(uframe_at(c)->rip, USER(s_nops));
+}
+
+static struct ctx *with_far_jump(void)
+{
+    return compat(s_far_jmp32);
 }
 
 TEST(far_jump, "a far jump from compatibility to 64-bit mode delivers",
      "12.1")
 {
-    struct ctx *c = compat(s_far_jmp32);
+    struct ctx *c = run_often_then_pending(with_far_jump);
 
-    pending();
-    EQ(run(c), VEC_HANDLER);
     EQ(uframe_at(c)->rip, USER(s_far_jmp32) + 8);
-    EQ(c->cs, SEL_UCODE64);
+}
+
+SNIPPET(s_far_call32,
+        ".code32; lcall $0x33, $1f + 0x40000000; nop; .code64; 1: nop; nop");
+
+static struct ctx *with_far_call(void)
+{
+    return compat(s_far_call32);
+}
+
+TEST(far_call, "so does a far call", "12.1")
+{
+    struct ctx *c = run_often_then_pending(with_far_call);
+
+    EQ(uframe_at(c)->rip, USER(s_far_call32) + 8);
+}
+
+SNIPPET(s_far_ret32, ".code32; lretl; .code64");
+
+static struct ctx *with_far_return_32(void)
+{
+    struct ctx *c = compat(s_far_ret32);
+    uint32_t *sp;
+
+    c->rsp -= 64;
+    sp = (uint32_t *)(c->rsp - USER_BASE);
+    sp[0] = USER(s_nops);
+    sp[1] = SEL_UCODE64;
+    return c;
+}
+
+TEST(far_return_32, "so does a far return", "12.1")
+{
+    struct ctx *c = run_often_then_pending(with_far_return_32);
+
+    EQ(uframe_at(c)->rip, USER(s_nops));
 }
 
 SNIPPET(s_syscall, "syscall");
@@ -314,7 +377,8 @@ TEST(syscall, "SYSCALL at CPL 3 is not disturbed by UIF=0 and UIRR != 0",
 {
     struct ctx *c = user(s_syscall);
 
-    pending();
+    uintr_self();
+    set_rr(1);
     clui();
     wrmsr(MSR_STAR, 0x23ull << 48 | 0x10ull << 32);
     wrmsr(MSR_LSTAR, (uint64_t)s_done);

@@ -14,16 +14,20 @@ extern uint32_t start_cr4;
 
 void uintr_record_start(void)
 {
+    struct ctx *c;
+
     start_state.cr4 = start_cr4;
     if (!has_uintr()) {
         return;
     }
     start_state.xss = rdmsr(MSR_XSS);
+    write_cr4(read_cr4() | CR4_UINTR);
     for (int i = 0; i < 6; i++) {
         start_state.msr[i] = rdmsr(MSR_UINTR_RR + i);
     }
-    write_cr4(read_cr4() | CR4_UINTR);
-    start_state.uif = testui();
+    c = kernel(s_testui);
+    run(c);
+    start_state.uif = c->rflags & FL_CF;
     write_cr4(read_cr4() & ~CR4_UINTR);
 }
 
