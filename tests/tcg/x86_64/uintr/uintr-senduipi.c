@@ -298,6 +298,16 @@ TEST(low_vector, "NV below 16 reports an illegal vector in the ESR", "7.7")
     EQ(apic_idle(), 1);
 }
 
+TEST(low_vector_error, "NV below 16 raises the APIC's error interrupt", "7.7")
+{
+    uintr_self();
+    upid_set(0, 15, 0);
+    apic_write(0x370, IRQ);
+    EQ(send(1), IRQ);
+    apic_write(0x370, 0x10000);
+    EQ(upids[0].pir, 2);
+}
+
 TEST(no_receiver_state, "a CPU with UINV=0, no UPID and UIF=0 can send",
      "7.9")
 {

@@ -78,6 +78,7 @@ static void reset_apic(void)
     apic_write(0x80, 0);
     apic_write(0x320, 0x10000);
     apic_write(0x380, 0);
+    apic_write(0x370, 0x10000);
     while (!apic_idle()) {
         irq_window();
         apic_eoi();
