@@ -149,19 +149,6 @@ TEST(cr4_protected_mode, "CR4.UINTR can be set outside IA-32e mode", "2.1")
     EQ(cr4_outside_long_mode(0) & CR4_UINTR, 0);
 }
 
-TEST(cr4_no_msr_gate, "CR4.UINTR=0 does not gate RDMSR and WRMSR", "2.2")
-{
-    uint64_t v;
-
-    write_cr4(read_cr4() & ~CR4_UINTR);
-    for (uint32_t m = MSR_UINTR_RR; m <= MSR_UINTR_TT; m++) {
-        test_case = m;
-        EQ(try_wrmsr(m, 0x40), VEC_DONE);
-        EQ(try_rdmsr(m, &v), VEC_DONE);
-        EQ(v, 0x40);
-    }
-}
-
 TEST(cr4_no_xsave_gate, "CR4.UINTR=0 does not gate XSAVES and XRSTORS", "2.2")
 {
     wrmsr(MSR_XSS, XMASK_UINTR);

@@ -168,6 +168,19 @@ TEST_SMP(per_cpu, 2, "every CPU has MSRs and UIF of its own", "3.1")
     }
 }
 
+TEST(cr4_no_msr_gate, "CR4.UINTR=0 does not gate RDMSR and WRMSR", "2.2")
+{
+    uint64_t v;
+
+    write_cr4(read_cr4() & ~CR4_UINTR);
+    for (uint32_t m = MSR_UINTR_RR; m <= MSR_UINTR_TT; m++) {
+        test_case = m;
+        EQ(try_wrmsr(m, 0x40), VEC_DONE);
+        EQ(try_rdmsr(m, &v), VEC_DONE);
+        EQ(v, 0x40);
+    }
+}
+
 TEST(neighbour_msrs, "writing one MSR leaves the others alone", "3.1")
 {
     for (int i = 0; i < 6; i++) {

@@ -222,13 +222,24 @@ static void take(void)
     pause();
 }
 
+/*
+ * Bursts of changing length, so that the last send, of another vector, which
+ * nothing repairs, comes at every moment of the processing of an earlier one
+ */
 static void notifier(unsigned id)
 {
-    test_case = id;
-    for (unsigned n = 0; n < 2000 && !test_failed(); n++) {
-        uint64_t before = seen[id], step;
+    uint64_t rounds = ROUNDS / 2000, overlaps = 0, random = id;
 
+    test_case = id;
+    while (rounds-- && overlaps < OVERLAPS && !finished && !test_failed()) {
+        uint64_t before = seen[id], step = windows;
+
+        random = random * 6364136223846793005 + 1442695040888963407;
+        for (unsigned n = random >> 59; n; n--) {
+            senduipi(id + MAX_CPUS);
+        }
         senduipi(id);
+        overlaps += windows != step;
         step = windows;
         while (seen[id] == before && windows < step + STEPS) {
             pause();
@@ -267,6 +278,68 @@ TEST_SMP(no_lost_notification, 2, "posts and processing race without loss",
     windows = 0;
     memset((void *)seen, 0, sizeof(seen));
     race(notified);
+}
+
+/*
+ * CPU 0 processes one notification of its own after another, while the
+ * others post with LOCKed instructions, and CPU 1 also changes NDST
+ */
+static volatile uint64_t posted[MAX_CPUS];
+
+static void change_ndst(uint32_t n)
+{
+    volatile uint32_t *field = (volatile uint32_t *)shared + 1;
+
+    for (int i = 0; i < 16; i++) {
+        *field = n + i;
+        EQ(*field, n + i);
+        EQ(*field, n + i);
+    }
+}
+
+static void poster(unsigned id)
+{
+    uint64_t rounds = ROUNDS / 4000;
+
+    test_case = id;
+    while (rounds-- && !finished && !test_failed()) {
+        EQ(test_and_set(&shared->pir, id), 0);
+        posted[id]++;
+        for (uint32_t n = 0; bit(&shared->pir, id) && !test_failed(); n++) {
+            if (id == 1) {
+                change_ndst(n * 16);
+            }
+            pause();
+        }
+    }
+    __sync_fetch_and_add(&finished, 1);
+}
+
+static void processing(void *unused)
+{
+    if (this_cpu()->id) {
+        poster(begin());
+        return;
+    }
+    arm();
+    while (finished < nr_cpus - 1) {
+        apic_send(apic_id_of(0), 0x4000 | NV);
+        take();
+    }
+    apic_send(apic_id_of(0), 0x4000 | NV);
+    take();
+}
+
+TEST_SMP(processing_atomic, 2, "processing and other CPUs' stores lose "
+         "nothing", "10.1 17.12")
+{
+    memset((void *)seen, 0, sizeof(seen));
+    memset((void *)posted, 0, sizeof(posted));
+    race(processing);
+    for (unsigned i = 1; i < nr_cpus; i++) {
+        test_case = i;
+        EQ(seen[i], posted[i]);
+    }
 }
 
 /* UIRR is ORed, so posts that arrive one by one add up */
