@@ -85,8 +85,8 @@ bool x86_uintr_notify(CPUX86State *env);
  * x86_uintr_notify_halted: the same for a vCPU that is in HLT
  *
  * Returns true if the vCPU goes on being halted (9.7).  Never raises an
- * exception: a notification that would fault is left for x86_uintr_notify(),
- * after HLT has ended.
+ * exception: a notification that would fault, or whose UPID is not in RAM, is
+ * left for x86_uintr_notify(), after HLT has ended.
  */
 bool x86_uintr_notify_halted(CPUX86State *env);
 

@@ -40,7 +40,7 @@ bool x86_uintr_canonical(CPUX86State *env, uint64_t addr)
 
 /*
  * Rule 10.1 on the UPID at @addr; @host is NULL if that is not RAM.
- * The interrupt has been acknowledged: nothing here may fault.
+ * The interrupt has been acknowledged, so the caller has probed for faults.
  */
 static void upid_merge(CPUX86State *env, uint64_t addr, void *host)
 {
@@ -102,17 +102,22 @@ static bool upid_probe(CPUX86State *env, uint64_t addr, void **host)
              TLB_INVALID_MASK);
 }
 
-/* Rule 10.4: the boundary, not an instruction, is where the fault happens */
-static G_NORETURN void upid_fault(CPUX86State *env, uint64_t addr)
+/*
+ * Rule 10.4: the boundary, not an instruction, is where the fault happens.
+ * Returns if another vCPU has mapped the page in the meantime.
+ */
+static void upid_fault(CPUX86State *env, uint64_t addr)
 {
+    void *host;
+
     /* The main loop will not come to record that the interrupt was taken */
     replay_interrupt();
-    if (x86_uintr_canonical(env, addr)) {
-        probe_access(env, addr, UPID_SIZE, MMU_DATA_STORE,
-                     x86_uintr_mmu_index(env), 0);
+    if (!x86_uintr_canonical(env, addr)) {
+        /* EXT=1: an event external to the program */
+        raise_exception_err(env, EXCP0D_GPF, 1);
     }
-    /* EXT=1: an event external to the program */
-    raise_exception_err(env, EXCP0D_GPF, 1);
+    probe_access_flags(env, addr, UPID_SIZE, MMU_DATA_STORE,
+                       x86_uintr_mmu_index(env), false, &host, 0);
 }
 
 bool x86_uintr_notify(CPUX86State *env)
@@ -129,7 +134,7 @@ bool x86_uintr_notify(CPUX86State *env)
      * the BQL.  If a fault is raised the main loop finds the BQL released.
      */
     bql_unlock();
-    if (!upid_probe(env, addr, &host)) {
+    while (!upid_probe(env, addr, &host)) {
         upid_fault(env, addr);
     }
     upid_merge(env, addr, host);
@@ -140,27 +145,48 @@ bool x86_uintr_notify(CPUX86State *env)
 bool x86_uintr_notify_halted(CPUX86State *env)
 {
     CPUState *cs = env_cpu(env);
+    DeviceState *apic = env_archcpu(env)->apic_state;
+    uint8_t uinv = UINTR_MISC_UINV(env->uintr.misc);
     uint64_t addr = env->uintr.pd;
-    bool taken;
     void *host;
+    int request;
 
-    if (!uintr_notifications_enabled(env) ||
-        x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request)) !=
-        CPU_INTERRUPT_HARD) {
+    /*
+     * The look at the IRR, without the BQL, is a hint: no other interrupt may
+     * touch the UPID, not even its dirty bit.
+     */
+    if (!uintr_notifications_enabled(env) || !uinv ||
+        apic_get_highest_priority_irr(apic) != uinv) {
+        return false;
+    }
+    request = qatomic_read(&cs->interrupt_request);
+    switch (x86_cpu_pending_interrupt(cs, request)) {
+    case CPU_INTERRUPT_HARD:
+        break;
+    case CPU_INTERRUPT_POLL:
+        /* Came after the caller had asked the APIC; it will ask again */
+        return true;
+    default:
         return false;
     }
 
     RCU_READ_LOCK_GUARD();
-    if (!upid_probe(env, addr, &host)) {
+    if (!upid_probe(env, addr, &host) || !host) {
         return false;
     }
     bql_lock();
-    taken = uintr_acknowledge(env);
-    bql_unlock();
-    if (taken) {
-        upid_merge(env, addr, host);
+    if (!uintr_acknowledge(env)) {
+        bql_unlock();
+        return false;
     }
-    return taken;
+    /*
+     * Migration collects dirty pages under the BQL.  It may have done so since
+     * the probe: mark the page again, and write before it can look again.
+     */
+    upid_probe(env, addr, &host);
+    upid_merge(env, addr, host);
+    bql_unlock();
+    return true;
 }
 
 /* Rule 12.1 */
@@ -204,7 +230,8 @@ static void uintr_deliver(CPUX86State *env)
         if (!x86_uintr_canonical(env, addr)) {
             raise_exception_err(env, EXCP0C_STACK, 0);
         }
-        host[i] = probe_access(env, addr, 8, MMU_DATA_STORE, MMU_USER64_IDX, 0);
+        probe_access_flags(env, addr, 8, MMU_DATA_STORE, MMU_USER64_IDX,
+                           false, &host[i], 0);
     }
     for (int i = 0; i < 4; i++) {
         if (likely(host[i])) {
@@ -229,6 +256,7 @@ static void uintr_deliver(CPUX86State *env)
 bool x86_cpu_exec_unlocked(CPUState *cs)
 {
     CPUX86State *env = cpu_env(cs);
+    int request;
 
     if (!uintr_deliverable(env)) {
         /* RESET empties UIRR without telling anybody */
@@ -237,10 +265,11 @@ bool x86_cpu_exec_unlocked(CPUState *cs)
     }
     /*
      * Interrupts go first (12.2).  One that is pending now was raised after
-     * the main loop had looked, or is waiting for its next pass, which will
-     * come before the next instruction: raising it has requested an exit.
+     * the main loop had looked, or is waiting for its next pass.  POLL is a
+     * question to the APIC, not an interrupt, and a replay does not ask it.
      */
-    if (x86_cpu_pending_interrupt(cs, qatomic_read(&cs->interrupt_request))) {
+    request = qatomic_read(&cs->interrupt_request) & ~CPU_INTERRUPT_POLL;
+    if (x86_cpu_pending_interrupt(cs, request)) {
         return false;
     }
     uintr_deliver(env);

@@ -121,10 +121,9 @@ static uint64_t upid_post(CPUX86State *env, uint64_t addr, uint64_t vector,
      *   sets ON, notifies    for nothing; the next sender sees ON=1 and
      *                        does not notify: the receiver sleeps for ever
      *
-     * One compare and swap of all 16 bytes forbids both.  The two plain
-     * reads may be torn; then the swap fails and the loop reads again.  A
-     * reserved bit read torn is no harm either: each quadword was there.
-     * The swap is a full barrier, so the IPI comes after the post (7.7).
+     * One compare and swap of all 16 bytes forbids both.  If the two plain
+     * reads are torn it fails and the loop reads again.  It is a full barrier,
+     * so the IPI comes after the post (7.7).
      */
     for (;;) {
         UPID seen;

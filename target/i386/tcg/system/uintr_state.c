@@ -24,7 +24,8 @@ typedef struct UintrReg {
 static const UintrReg uintr_regs[UINTR_XSAVE_QWORDS] = {
     UINTR_REG(MSR_IA32_UINTR_HANDLER,     handler,      true,  0),
     UINTR_REG(MSR_IA32_UINTR_STACKADJUST, stack_adjust, true,  0),
-    UINTR_REG(MSR_IA32_UINTR_MISC,        misc,  false, MAKE_64BIT_MASK(40, 24)),
+    UINTR_REG(MSR_IA32_UINTR_MISC,        misc,  false,
+              MAKE_64BIT_MASK(40, 24)),
     UINTR_REG(MSR_IA32_UINTR_PD,          pd,    true,  MAKE_64BIT_MASK(0, 6)),
     UINTR_REG(MSR_IA32_UINTR_RR,          rr,    false, 0),
     UINTR_REG(MSR_IA32_UINTR_TT,          tt,    true,  MAKE_64BIT_MASK(1, 3)),
