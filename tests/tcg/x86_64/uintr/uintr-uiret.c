@@ -351,8 +351,9 @@ static void uiret_in_nmi(struct ctx *c)
 {
     if (nmis++ == 0) {
         apic_send(apic_id_of(0), 0x4400);
-        asm volatile("mov %%rsp, %%rax; push %%rax; pushf; lea 1f(%%rip), %%rax;"
-                     "push %%rax; uiret; 1: nop; nop" : : : "rax", "memory");
+        asm volatile("mov %%rsp, %%rax; push %%rax; pushf;"
+                     "lea 1f(%%rip), %%rax; push %%rax; uiret;"
+                     "1: nop; nop" : : : "rax", "memory");
         EQ(nmis, 1);
     }
 }
