@@ -190,27 +190,3 @@ TEST(stui_before_jump, "STUI before a jump is as good", "6.2")
 
     EQ(uframe_at(c)->rip, USER(s_stui_then_jmp) + 4);
 }
-
-SNIPPET(s_stui_loop, "stui; mov $1000, %ecx; 1: dec %ecx; jnz 1b");
-
-/*
- * An emulator that links translated code must leave it here. It links what
- * ran without an interrupt before.
- */
-TEST(stui_again, "STUI looks for a pending user interrupt in a hot path too",
-     "6.2")
-{
-    for (int i = 0; i < 6; i++) {
-        struct ctx *c = user(s_stui_loop);
-        bool wait = i & 2;
-
-        test_case = i;
-        uintr_self();
-        clui();
-        set_rr(wait ? 1 << 2 : 0);
-        EQ(run(c), wait ? VEC_HANDLER : VEC_DONE);
-        if (wait) {
-            EQ(uframe_at(c)->rip, USER(s_stui_loop) + 4);
-        }
-    }
-}
