@@ -8,6 +8,8 @@
  * frame that a handler gets in <x86gprintrin.h> (option -muintr).
  */
 
+#include <linux/ioctl.h>
+
 /* Vectors of one receiving thread: 0..63, and 63 is delivered first. */
 #define UINTR_NR_VECTORS	64
 
@@ -16,5 +18,29 @@
 
 /* Bytes below the stack pointer that a delivery leaves alone. */
 #define UINTR_REDZONE		128
+
+/* The longest time that uintr_wait() takes, in microseconds. */
+#define UINTR_WAIT_MAX_USEC	1000000000
+
+/*
+ * Flags of uintr_register_handler(): a user interrupt that finds UIF set ends
+ * every blocking system call that a signal would end. It does not matter which
+ * of the two is given; they say who pays for it on other kernels. Calls that
+ * SA_RESTART restarts are restarted with RESTART, the others fail with EINTR.
+ */
+#define UINTR_HANDLER_FLAG_WAITING_NONE		0x0000
+#define UINTR_HANDLER_FLAG_WAITING_RECEIVER	0x1000
+#define UINTR_HANDLER_FLAG_WAITING_SENDER	0x2000
+#define UINTR_HANDLER_FLAG_WAITING_ANY		0x3000
+#define UINTR_HANDLER_FLAG_RESTART		0x4000
+
+/*
+ * Flag of uintr_create_fd(): there is no handler, the fd itself becomes
+ * readable. A read returns a __u64 with the bit of the vector set.
+ */
+#define UINTR_FD_EVENT		0x1
+
+/* Of the fd that uintr_ipi_fd() returns: use its table in this process. */
+#define UIPI_SET_TARGET_TABLE	_IO('u', 0)
 
 #endif /* _UAPI_ASM_X86_UINTR_H */
