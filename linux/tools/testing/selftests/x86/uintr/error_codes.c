@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What the five system calls return, and in which order they check. */
+#include "uintr.h"
+
+#include <sys/resource.h>
+
+#define KERNEL_ADDRESS		((void *)0xffff888000000000)
+#define NON_CANONICAL		((void *)0x0000900000000000)
+
+/* Register_handler returns 0 */
+TEST(handler_ok)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+}
+
+/* Register_handler: flags are EINVAL, even without address */
+TEST(handler_flags)
+{
+	WANT_ERRNO(uintr_register_handler(count_handler, 1), EINVAL);
+	WANT_ERRNO(uintr_register_handler(NULL, 0x80000000), EINVAL);
+}
+
+/* Register_handler: no address is EFAULT */
+TEST(handler_null)
+{
+	WANT_ERRNO(uintr_register_handler(NULL, 0), EFAULT);
+}
+
+/* Register_handler: kernel address is EFAULT */
+TEST(handler_kernel)
+{
+	WANT_ERRNO(uintr_register_handler(KERNEL_ADDRESS, 0), EFAULT);
+}
+
+/* Register_handler: non-canonical address is EFAULT */
+TEST(handler_non_canonical)
+{
+	WANT_ERRNO(uintr_register_handler(NON_CANONICAL, 0), EFAULT);
+}
+
+/* Register_handler: second one is EBUSY, a bad one still EFAULT */
+TEST(handler_busy)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_register_handler(count_handler, 0), EBUSY);
+	WANT_ERRNO(uintr_register_handler(NULL, 0), EFAULT);
+}
+
+/* Unregister_handler returns 0, and a handler can be registered again */
+TEST(unregister_ok)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT(uintr_unregister_handler(0), 0);
+	WANT(uintr_register_handler(count_handler, 0), 0);
+}
+
+/* Unregister_handler: flags are EINVAL */
+TEST(unregister_flags)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_unregister_handler(2), EINVAL);
+}
+
+/* Unregister_handler: no handler is EINVAL, so is a second time */
+TEST(unregister_none)
+{
+	WANT_ERRNO(uintr_unregister_handler(0), EINVAL);
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT(uintr_unregister_handler(0), 0);
+	WANT_ERRNO(uintr_unregister_handler(0), EINVAL);
+}
+
+/* Create_fd returns an fd for vector 0 and for 63 */
+TEST(fd_ok)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT(uintr_create_fd(0, 0) >= 0, true);
+	WANT(uintr_create_fd(63, 0) >= 0, true);
+}
+
+/* Create_fd: flags are EINVAL, whatever the vector */
+TEST(fd_flags)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_create_fd(0, 2), EINVAL);
+	WANT_ERRNO(uintr_create_fd(64, 2), EINVAL);
+}
+
+/* Create_fd: no handler is EINVAL, whatever the vector */
+TEST(fd_no_handler)
+{
+	WANT_ERRNO(uintr_create_fd(0, 0), EINVAL);
+	WANT_ERRNO(uintr_create_fd(64, 0), EINVAL);
+}
+
+/* Create_fd: vector 64, 2^32 and -1 are ENOSPC */
+TEST(fd_vector)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_create_fd(64, 0), ENOSPC);
+	WANT_ERRNO(uintr_create_fd(1ull << 32, 0), ENOSPC);
+	WANT_ERRNO(uintr_create_fd(-1, 0), ENOSPC);
+}
+
+/* Create_fd: vector that has an fd is EBUSY */
+TEST(fd_busy)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT(uintr_create_fd(7, 0) >= 0, true);
+	WANT_ERRNO(uintr_create_fd(7, 0), EBUSY);
+}
+
+/* Create_fd: no free fd is EMFILE, and the vector stays free */
+TEST(fd_emfile)
+{
+	struct rlimit none = { 0, 1024 }, all = { 1024, 1024 };
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT(setrlimit(RLIMIT_NOFILE, &none), 0);
+	WANT_ERRNO(uintr_create_fd(7, 0), EMFILE);
+	WANT(setrlimit(RLIMIT_NOFILE, &all), 0);
+	WANT(uintr_create_fd(7, 0) >= 0, true);
+}
+
+/* Uintr fd is [uintrfd], read-only, non-blocking, close-on-exec */
+TEST(fd_kind)
+{
+	char path[64], name[64] = "";
+	int fd;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	fd = uintr_create_fd(3, 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	WANT(readlink(path, name, sizeof(name) - 1) > 0, true);
+	WANT(strcmp(name, "anon_inode:[uintrfd]"), 0);
+	WANT(fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK),
+	       O_RDONLY | O_NONBLOCK);
+	WANT(fcntl(fd, F_GETFD), FD_CLOEXEC);
+}
+
+/* Uintr fd: nothing to read or write, lseek does nothing */
+TEST(fd_no_io)
+{
+	char c = 0;
+	int fd;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	fd = uintr_create_fd(3, 0);
+	WANT_ERRNO(read(fd, &c, 1), EINVAL);
+	WANT_ERRNO(write(fd, &c, 1), EBADF);
+	WANT(lseek(fd, 10, SEEK_SET), 0);
+}
+
+/* Uintr fd: fdinfo has the line user_vector:N */
+TEST(fd_info)
+{
+	char path[64], text[512] = "";
+	FILE *f;
+	int fd;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	fd = uintr_create_fd(41, 0);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "r");
+	WANT(f != NULL, true);
+	WANT(fread(text, 1, sizeof(text) - 1, f) > 0, true);
+	WANT(strstr(text, "\nuser_vector:41\n") != NULL, true);
+}
+
+/* Register_sender returns the lowest free index, from 0 */
+TEST(sender_ok)
+{
+	int fd[3], i;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	for (i = 0; i < 3; i++) {
+		fd[i] = uintr_create_fd(i, 0);
+		WANT(uintr_register_sender(fd[i], 0), i);
+	}
+	WANT(uintr_unregister_sender(fd[1], 0), 0);
+	WANT(uintr_register_sender(fd[1], 0), 1);
+}
+
+/* Register_sender: flags are EINVAL, even with a bad fd */
+TEST(sender_flags)
+{
+	WANT_ERRNO(uintr_register_sender(-1, 1), EINVAL);
+}
+
+/* Register_sender: bad fd is EBADF */
+TEST(sender_bad_fd)
+{
+	WANT_ERRNO(uintr_register_sender(-1, 0), EBADF);
+	WANT_ERRNO(uintr_register_sender(1000, 0), EBADF);
+}
+
+/* Register_sender: fd of another kind is EOPNOTSUPP */
+TEST(sender_other_fd)
+{
+	WANT_ERRNO(uintr_register_sender(1, 0), EOPNOTSUPP);
+}
+
+/* Register_sender: a thread's second time is EISCONN, through a dup too */
+TEST(sender_twice)
+{
+	int fd;
+
+	WANT(self_setup(3, &fd), 0);
+	WANT_ERRNO(uintr_register_sender(fd, 0), EISCONN);
+	WANT_ERRNO(uintr_register_sender(dup(fd), 0), EISCONN);
+}
+
+static void *register_again(void *arg)
+{
+	return (void *)(long)uintr_register_sender(*(int *)arg, 0);
+}
+
+/* Register_sender: another thread gets an index of its own */
+TEST(sender_other_thread)
+{
+	void *index;
+	int fd;
+
+	WANT(self_setup(3, &fd), 0);
+	pthread_join(start(register_again, &fd), &index);
+	WANT(index, 1);
+}
+
+/* Register_sender: receiver that has unregistered is ESHUTDOWN */
+TEST(sender_shutdown)
+{
+	int fd;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	fd = uintr_create_fd(3, 0);
+	WANT(uintr_unregister_handler(0), 0);
+	WANT_ERRNO(uintr_register_sender(fd, 0), ESHUTDOWN);
+}
+
+static void *receive_and_exit(void *arg)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	*(int *)arg = uintr_create_fd(3, 0);
+	return NULL;
+}
+
+/* The thread may still be in exit when pthread_join() returns. */
+/* Register_sender: receiver that has exited is ESHUTDOWN */
+TEST(sender_exited)
+{
+	int fd, index;
+
+	pthread_join(start(receive_and_exit, &fd), NULL);
+	do {
+		index = uintr_register_sender(fd, 0);
+		if (index >= 0)
+			uintr_unregister_sender(fd, 0);
+	} while (index >= 0);
+	WANT(errno, ESHUTDOWN);
+}
+
+static void *register_all(void *arg)
+{
+	int *fd = arg, i;
+
+	for (i = 0; i < UINTR_NR_VECTORS; i++)
+		WANT(uintr_register_sender(fd[i], 0) >= 0, true);
+	return NULL;
+}
+
+/* Register_sender: the 257th entry is ENOSPC, the 256th works */
+TEST(sender_full)
+{
+	int fd[UINTR_NR_VECTORS], i;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	for (i = 0; i < UINTR_NR_VECTORS; i++)
+		fd[i] = uintr_create_fd(i, 0);
+	for (i = 0; i < UINTR_NR_SENDERS / UINTR_NR_VECTORS; i++)
+		pthread_join(start(register_all, fd), NULL);
+	WANT_ERRNO(uintr_register_sender(fd[0], 0), ENOSPC);
+	_stui();
+	_senduipi(UINTR_NR_SENDERS - 1);
+	WAIT_UNTIL(handled[UINTR_NR_VECTORS - 1]);
+	WANT(uintr_unregister_sender(fd[9], 0), 0);
+	WANT(uintr_register_sender(fd[0], 0), 9);
+}
+
+/* Unregister_sender: flags are EINVAL, even with a bad fd */
+TEST(unsender_flags)
+{
+	WANT_ERRNO(uintr_unregister_sender(-1, 1), EINVAL);
+}
+
+/* Unregister_sender: neither fd nor index is EBADF */
+TEST(unsender_bad_fd)
+{
+	WANT_ERRNO(uintr_unregister_sender(-1, 0), EBADF);
+	WANT_ERRNO(uintr_unregister_sender(1000, 0), EBADF);
+}
+
+/* Unregister_sender: fd of another kind and no index is EOPNOTSUPP */
+TEST(unsender_other_fd)
+{
+	WANT_ERRNO(uintr_unregister_sender(1, 0), EOPNOTSUPP);
+}
+
+/* Unregister_sender: uintr fd without connection is EINVAL */
+TEST(unsender_not_connected)
+{
+	int fd;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	fd = uintr_create_fd(3, 0);
+	WANT_ERRNO(uintr_unregister_sender(fd, 0), EINVAL);
+}
+
+/* Unregister_sender takes the fd, once */
+TEST(unsender_by_fd)
+{
+	int fd;
+
+	WANT(self_setup(3, &fd), 0);
+	WANT(uintr_unregister_sender(fd, 0), 0);
+	WANT_ERRNO(uintr_unregister_sender(fd, 0), EINVAL);
+	WANT(senduipi_try(0), SIGSEGV);
+}
+
+/* Unregister_sender takes the index, once */
+TEST(unsender_by_index)
+{
+	int fd;
+
+	WANT(self_setup(3, &fd), 0);
+	WANT(uintr_unregister_sender(0, 0), 0);
+	WANT_ERRNO(uintr_unregister_sender(0, 0), EOPNOTSUPP);
+	WANT(senduipi_try(0), SIGSEGV);
+}
+
+/* Unregister_sender: what is both is the fd */
+TEST(unsender_fd_first)
+{
+	int fd, i, other[8];
+
+	WANT(self_setup(0, &fd), 0);
+	/* fd is 3 or so: make its number an index of another connection. */
+	for (i = 1; i <= fd; i++) {
+		other[i] = uintr_create_fd(i, 0);
+		WANT(uintr_register_sender(other[i], 0), i);
+	}
+	WANT(uintr_unregister_sender(fd, 0), 0);
+	WANT(senduipi_try(0), SIGSEGV);
+	WANT(senduipi_try(fd), 0);
+}
+
+TEST_HARNESS_MAIN
