@@ -199,6 +199,21 @@ static inline int self_setup(int vector, int *fd)
 	return WANT_OK(uintr_register_sender(*fd, 0));
 }
 
+/* The same with all vectors; send with _senduipi(indexes[vector]). */
+static int indexes[UINTR_NR_VECTORS];
+
+static inline void setup_all_vectors(const void *handler)
+{
+	int i, fd;
+
+	WANT(uintr_register_handler(handler, 0), 0);
+	for (i = 0; i < UINTR_NR_VECTORS; i++) {
+		fd = WANT_OK(uintr_create_fd(i, 0));
+		indexes[i] = uintr_register_sender(fd, 0);
+		WANT(indexes[i], i);
+	}
+}
+
 /* Before main(): nothing here makes sense without user interrupts. */
 static void __attribute__((constructor)) require_uintr(void)
 {

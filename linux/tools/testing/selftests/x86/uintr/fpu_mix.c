@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0
+/* User interrupts leave the vector registers and other state alone. */
+#include "uintr.h"
+
+#define XSAVE_MASK	7	/* x87, SSE, AVX */
+
+static uint8_t xsave_area[4096] __attribute__((aligned(64)));
+
+/* Needs all of its registers, so it saves those that the compiler does not. */
+static UINTR_HANDLER(xsavec_handler, frame, vector)
+{
+	asm volatile("xsavec64 %0" : "=m" (xsave_area)
+		     : "a" (XSAVE_MASK), "d" (0) : "memory");
+	asm volatile("vpcmpeqd %ymm0, %ymm0, %ymm0\n\t"
+		     "vmovdqa %ymm0, %ymm7\n\t"
+		     "vmovdqa %ymm0, %ymm15");
+	asm volatile("xrstor64 %0" : : "m" (xsave_area),
+		     "a" (XSAVE_MASK), "d" (0) : "memory");
+	handled[vector]++;
+}
+
+static bool have_xsavec(void)
+{
+	unsigned a = 13, b, c = 1, d;
+
+	asm volatile("cpuid" : "+a" (a), "=b" (b), "+c" (c), "=d" (d));
+	return a & 2;
+}
+
+/* Handler that saves by XSAVEC leaves the AVX registers as they were */
+TEST(xsavec)
+{
+	static uint64_t in[3][4], out[3][4];
+	int fd, i, round;
+
+	WANT(have_xsavec(), true);
+	WANT(uintr_register_handler(xsavec_handler, 0), 0);
+	fd = uintr_create_fd(3, 0);
+	WANT(uintr_register_sender(fd, 0), 0);
+	_stui();
+	for (round = 1; round <= 100; round++) {
+		for (i = 0; i < 12; i++)
+			in[i / 4][i % 4] = round * 0x0101010101010101ull + i;
+		asm volatile("vmovdqu (%[in]), %%ymm0\n\t"
+			     "vmovdqu 32(%[in]), %%ymm7\n\t"
+			     "vmovdqu 64(%[in]), %%ymm15\n\t"
+			     ".byte 0xf3, 0x0f, 0xc7, 0xf0\n"
+			     "1:\n\t"
+			     "pause\n\t"
+			     "cmpq %[round], %[flag]\n\t"
+			     "jne 1b\n\t"
+			     "vmovdqu %%ymm0, (%[out])\n\t"
+			     "vmovdqu %%ymm7, 32(%[out])\n\t"
+			     "vmovdqu %%ymm15, 64(%[out])\n\t"
+			     "vzeroupper"
+			     : : [in] "r" (in), [out] "r" (out), "a" (0ul),
+			       [round] "r" ((uint64_t)round),
+			       [flag] "m" (handled[3])
+			     : "memory", "cc");
+		WANT(memcmp(in, out, sizeof(in)), 0);
+	}
+}
+
+/*
+ * Load all AVX registers, move, send to oneself, wait for the handler to have
+ * run @count times, store the registers.
+ */
+static void move_and_send(const void *in, void *out, const cpu_set_t *set,
+			  uint64_t count)
+{
+	long ret = __NR_sched_setaffinity;
+
+	asm volatile(".irp r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\t"
+		     "vmovdqu 32*\\r(%[in]), %%ymm\\r\n\t"
+		     ".endr\n\t"
+		     "syscall\n\t"
+		     "xor %%eax, %%eax\n\t"
+		     ".byte 0xf3, 0x0f, 0xc7, 0xf0\n"
+		     "1:\n\t"
+		     "pause\n\t"
+		     "cmpq %[count], %[flag]\n\t"
+		     "jne 1b\n\t"
+		     ".irp r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\t"
+		     "vmovdqu %%ymm\\r, 32*\\r(%[out])\n\t"
+		     ".endr\n\t"
+		     "vzeroupper"
+		     : "+a" (ret)
+		     : [in] "r" (in), [out] "r" (out), [count] "r" (count),
+		       [flag] "m" (handled[3]),
+		       "D" (0L), "S" (sizeof(*set)), "d" (set)
+		     : "rcx", "r11", "memory", "cc");
+}
+
+/* AVX registers of a receiver survive its moves */
+TEST(avx_moves)
+{
+	static uint64_t in[64], out[64];
+	cpu_set_t set;
+	int fd, i, k;
+
+	WANT(self_setup(3, &fd), 0);
+	_stui();
+	for (i = 1; i <= 400; i++) {
+		for (k = 0; k < 64; k++)
+			in[k] = (uint64_t)i << 32 | k;
+		CPU_ZERO(&set);
+		CPU_SET(i % nr_cpus(), &set);
+		move_and_send(in, out, &set, i);
+		WANT(memcmp(in, out, sizeof(in)), 0);
+	}
+}
+
+TEST_HARNESS_MAIN
