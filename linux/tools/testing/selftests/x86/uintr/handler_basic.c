@@ -43,6 +43,43 @@ TEST(no_nesting)
 	WANT(_testui(), 1);
 }
 
+/* Up to vector 8, interrupted in turn by the next one */
+static UINTR_HANDLER(nesting_handler, frame, vector)
+{
+	if (++depth > max_depth)
+		max_depth = depth;
+	if (vector < 8) {
+		_senduipi(indexes[vector + 1]);
+		_stui();
+		while (!handled[vector + 1])
+			__builtin_ia32_pause();
+		_clui();
+	}
+	handled[vector]++;
+	depth--;
+}
+
+/* Handler that executes STUI is interrupted itself, even by a lower vector */
+TEST(nesting)
+{
+	int i;
+
+	setup_all_vectors(nesting_handler);
+	_stui();
+	_senduipi(indexes[0]);
+	WAIT_UNTIL(handled[0]);
+	WANT(max_depth, 9);
+	WANT(depth, 0);
+	for (i = 0; i <= 8; i++)
+		WANT(handled[i], 1);
+	WANT(_testui(), 1);
+	/* Downwards: 63 is higher than what it lets in. */
+	_senduipi(indexes[63]);
+	_senduipi(indexes[7]);
+	WAIT_UNTIL(handled[7] == 2);
+	WANT(handled[63], 1);
+}
+
 static volatile uint64_t frame_rip, frame_rsp, frame_flags, frame_at;
 
 static UINTR_HANDLER(note_frame, frame, vector)
@@ -119,6 +156,54 @@ static uint64_t fill_red_zone(uint64_t index)
 		     : "a" (index), [flag] "m" (handled[3])
 		     : "rcx", "memory", "cc");
 	return wrong;
+}
+
+#define FLAGS	0xcd5	/* OF, DF, SF, ZF, AF, PF, CF */
+
+/*
+ * Load the flags, be interrupted, store the flags. Nothing between changes
+ * them, and what is pushed stays out of the red zone.
+ */
+static uint64_t flags_after(uint64_t flags, uint64_t count)
+{
+	asm volatile("lea -128(%%rsp), %%rsp\n\t"
+		     "pushfq\n\t"
+		     "or %[flags], (%%rsp)\n\t"
+		     "popfq\n\t"
+		     ".byte 0xf3, 0x0f, 0xc7, 0xf0\n"
+		     "1:\n\t"
+		     "pause\n\t"
+		     "mov (%[handled]), %%rcx\n\t"
+		     "lea (%%rcx, %[minus]), %%rcx\n\t"
+		     "jrcxz 2f\n\t"
+		     "jmp 1b\n"
+		     "2:\n\t"
+		     "pushfq\n\t"
+		     "pop %[flags]\n\t"
+		     "cld\n\t"
+		     "lea 128(%%rsp), %%rsp"
+		     : [flags] "+r" (flags)
+		     : "a" (0ul), [handled] "r" (&handled[3]), [minus] "r" (-count)
+		     : "rcx", "memory", "cc");
+	return flags & FLAGS;
+}
+
+/* The flags are in the frame and come back from there */
+TEST(flags)
+{
+	static const uint64_t flags[] = { 1, 0x40, 0x80, 0x400, 0x800, FLAGS };
+	int fd, i;
+
+	WANT(uintr_register_handler(note_frame, 0), 0);
+	fd = uintr_create_fd(3, 0);
+	WANT(uintr_register_sender(fd, 0), 0);
+	_stui();
+	for (i = 0; i < (int)ARRAY_SIZE(flags); i++) {
+		WANT(flags_after(flags[i], i + 1) & flags[i], flags[i]);
+		WANT(frame_flags & flags[i], flags[i]);
+		/* Neither single steps nor resumed breakpoints. */
+		WANT(frame_flags & 0x10100, 0);
+	}
 }
 
 /* The 128 bytes below the stack pointer are left alone */

@@ -1,6 +1,73 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The instructions, and the signals they raise. */
+#include <cpuid.h>
+
 #include "uintr.h"
+
+/* CPUID has the feature, and state component 14 with its 48 bytes */
+TEST(cpuid)
+{
+	unsigned int a, b, c, d;
+
+	WANT(__get_cpuid_count(7, 0, &a, &b, &c, &d), 1);
+	WANT(d >> 5 & 1, 1);
+	WANT(__get_cpuid_count(13, 1, &a, &b, &c, &d), 1);
+	WANT(c >> 14 & 1, 1);
+	WANT(__get_cpuid_count(13, 14, &a, &b, &c, &d), 1);
+	WANT(a, 48);
+	/* It belongs to the supervisor. */
+	WANT(c & 1, 1);
+}
+
+/* UIF is 0 at first; STUI sets, CLUI clears and TESTUI shows it */
+TEST(stui_clui_testui)
+{
+	WANT(_testui(), 0);
+	_stui();
+	WANT(_testui(), 1);
+	_stui();
+	WANT(_testui(), 1);
+	_clui();
+	WANT(_testui(), 0);
+}
+
+#define SEND_BY(reg)							\
+	({								\
+		uint64_t __index = 40;					\
+									\
+		asm volatile("xchg %0, %%" #reg "\n\t"			\
+			     "senduipi %%" #reg "\n\t"			\
+			     "xchg %0, %%" #reg				\
+			     : "+r" (__index) : : "memory");		\
+		nr_sent++;						\
+		_stui();						\
+		WAIT_UNTIL(handled[40] == nr_sent);			\
+		_clui();						\
+	})
+
+/* SENDUIPI takes its operand from each of the 16 registers */
+TEST(P1_any_register)
+{
+	uint64_t nr_sent = 0;
+
+	setup_all_vectors(count_handler);
+	SEND_BY(rax);
+	SEND_BY(rbx);
+	SEND_BY(rcx);
+	SEND_BY(rdx);
+	SEND_BY(rsi);
+	SEND_BY(rdi);
+	SEND_BY(rbp);
+	SEND_BY(rsp);
+	SEND_BY(r8);
+	SEND_BY(r9);
+	SEND_BY(r10);
+	SEND_BY(r11);
+	SEND_BY(r12);
+	SEND_BY(r13);
+	SEND_BY(r14);
+	SEND_BY(r15);
+}
 
 /* SENDUIPI without a table is SIGILL, at the instruction */
 TEST(no_table)
