@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# The guest: kernel, programs, initramfs. To be included by the Makefile of a
+# The guest: kernels, programs, initramfs. To be included by the Makefile of a
 # build folder, which sets SRC (the repository) and BUILD and provides
 # stage-linux (puts the patched kernel tree to BUILD/src/linux). Provides:
 #
 #   kernel		BUILD/bzImage and BUILD/initramfs.cpio.gz
+#   kernel-VARIANT	BUILD/bzImage-VARIANT and the same initramfs
 #   guest-programs	BUILD/guest/: the static programs that go into it
 #
 # GUEST_CC and LINUX_CC name other compilers.
@@ -16,27 +17,43 @@ UINTR_CFLAGS := -muintr -mgeneral-regs-only -minline-all-stringops
 
 guest_src := $(SRC)/guest
 guest_out := $(BUILD)/guest
-guest_config := $(guest_src)/uintr-guest.config
 guest_uintr := uintr-sample $(patsubst $(guest_src)/%.c,%,\
 	$(wildcard $(guest_src)/tests/*.c))
 guest_plain := avx-migrate qemu-exit
 guest_programs := $(addprefix $(guest_out)/,$(guest_uintr) $(guest_plain))
 guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg run-tests)
-linux_make = $(MAKE) -C $(BUILD)/src/linux O=$(BUILD)/linux CC="$(LINUX_CC)"
 
-# Reconfigured only when the fragment changes, so that a later make is quick.
-$(BUILD)/linux/.config: $(guest_config) | stage-linux
-	@mkdir -p $(@D)
-	+$(linux_make) -s KCONFIG_ALLCONFIG=$(guest_config) allnoconfig
-	@for option in $$(sed -n 's/^\(CONFIG_[A-Z0-9_]*=y\)$$/\1/p' $<); do \
-		grep -q "^$$option" $@ || { rm -f $@; \
-		echo "$<: $$option does not stick, see what it depends on" >&2; \
-		exit 1; }; done
+# Which fragments of guest/kernels, a later one overruling, make a variant
+fragments_plain := plain
+fragments_lockdep := plain lockdep
+fragments_rt := plain rt lockdep
+fragments_rt-plain := plain rt
+fragments_kasan := plain kasan
+kernel_variants := lockdep rt rt-plain kasan
 
-$(BUILD)/bzImage: $(BUILD)/linux/.config stage-linux
-	+$(linux_make) bzImage
-	@cmp -s $(BUILD)/linux/arch/x86/boot/bzImage $@ || \
-		cp $(BUILD)/linux/arch/x86/boot/bzImage $@
+# make_linux SUFFIX-OF-FOLDER
+make_linux = $(MAKE) -C $(BUILD)/src/linux O=$(BUILD)/linux$(1) CC="$(LINUX_CC)"
+
+# kernel_rules VARIANT,SUFFIX
+# Configured only when a fragment or an option changes, so that a later make is
+# quick.
+define kernel_rules
+$(BUILD)/linux$(2)/.config: $(fragments_$(1):%=$(guest_src)/kernels/%.config) \
+		$(BUILD)/src/linux/arch/x86/Kconfig
+	+$(SRC)/scripts/kernel-config $$(@D) $$(filter %.config,$$^) -- \
+		$(call make_linux,$(2))
+
+$(BUILD)/bzImage$(2): $(BUILD)/linux$(2)/.config stage-linux
+	+$(call make_linux,$(2)) bzImage
+	@cmp -s $(BUILD)/linux$(2)/arch/x86/boot/bzImage $$@ || \
+		cp $(BUILD)/linux$(2)/arch/x86/boot/bzImage $$@
+endef
+$(eval $(call kernel_rules,plain,))
+$(foreach v,$(kernel_variants),$(eval $(call kernel_rules,$(v),-$(v))))
+
+# stage-linux changes it only if the hooks changed.
+$(BUILD)/src/linux/arch/x86/Kconfig: stage-linux
+	@:
 
 $(addprefix $(guest_out)/,$(guest_uintr)): $(guest_out)/%: $(guest_src)/%.c \
 		$(wildcard $(guest_src)/*.h $(guest_src)/tests/*.h)
@@ -56,4 +73,7 @@ kernel: $(BUILD)/bzImage $(BUILD)/initramfs.cpio.gz
 	@echo 'Boot it (add a command at the end, or use the shell):'
 	@$(guest_src)/boot --print $(BUILD)
 
-.PHONY: kernel guest-programs
+$(kernel_variants:%=kernel-%): kernel-%: $(BUILD)/bzImage-% \
+		$(BUILD)/initramfs.cpio.gz
+
+.PHONY: kernel $(kernel_variants:%=kernel-%) guest-programs
