@@ -110,4 +110,96 @@ TEST(avx_moves)
 	}
 }
 
+/*
+ * Load all AVX registers, wait until the handler has run @count times, store
+ * them. Signals may come meanwhile, too.
+ */
+static void wait_with_registers(const void *in, void *out, uint64_t count)
+{
+	asm volatile(".irp r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\t"
+		     "vmovdqu 32*\\r(%[in]), %%ymm\\r\n\t"
+		     ".endr\n"
+		     "1:\n\t"
+		     "pause\n\t"
+		     "cmpq %[count], %[flag]\n\t"
+		     "jb 1b\n\t"
+		     ".irp r, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n\t"
+		     "vmovdqu %%ymm\\r, 32*\\r(%[out])\n\t"
+		     ".endr\n\t"
+		     "vzeroupper"
+		     : : [in] "r" (in), [out] "r" (out), [count] "r" (count),
+		       [flag] "m" (handled[3]) : "memory", "cc");
+}
+
+static volatile bool stop;
+static volatile int mix_fd = -1;
+static volatile uint64_t nr_signals, nr_answered;
+static pthread_t receiver;
+
+static void spoil_registers(int signal)
+{
+	asm volatile("vpcmpeqd %ymm1, %ymm1, %ymm1\n\t"
+		     "vmovdqa %ymm1, %ymm0\n\t"
+		     "vmovdqa %ymm1, %ymm14");
+	nr_signals++;
+}
+
+static void *post_steadily(void *arg)
+{
+	int index = WANT_OK(uintr_register_sender(mix_fd, 0));
+
+	while (!load(stop)) {
+		_senduipi(index);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void *signal_steadily(void *arg)
+{
+	while (!load(stop)) {
+		uint64_t before = nr_signals;
+
+		WANT(pthread_kill(receiver, SIGUSR1), 0);
+		WAIT_UNTIL(load(stop) || load(nr_signals) != before);
+	}
+	return NULL;
+}
+
+static void child_of_mix(void)
+{
+	WANT(_testui(), 0);
+}
+
+/* AVX registers survive user interrupts, signals and forks all at once */
+TEST(avx_signals_fork)
+{
+	static uint64_t in[64], out[64];
+	long i, rounds = nr_rounds(300, 10000);
+	pthread_t poster, signaller;
+	int k;
+
+	receiver = pthread_self();
+	signal(SIGUSR1, spoil_registers);
+	WANT(uintr_register_handler(xsavec_handler, 0), 0);
+	mix_fd = WANT_OK(uintr_create_fd(3, 0));
+	_stui();
+	poster = start(post_steadily, NULL);
+	signaller = start(signal_steadily, NULL);
+	for (i = 1; i <= rounds; i++) {
+		for (k = 0; k < 64; k++)
+			in[k] = (uint64_t)i << 32 | k;
+		wait_with_registers(in, out, handled[3] + 3);
+		WANT(memcmp(in, out, sizeof(in)), 0);
+		WANT(_testui(), 1);
+		if (i % 16 == 0)
+			WANT(run_in_child(child_of_mix), 0);
+		alive();
+	}
+	store(stop, true);
+	pthread_join(poster, NULL);
+	pthread_join(signaller, NULL);
+	WANT(nr_signals > 0, true);
+}
+
 TEST_HARNESS_MAIN

@@ -71,4 +71,73 @@ TEST(U4_pending_moves)
 	}
 }
 
+static volatile pid_t receiver_tid, sender_tid;
+
+static void move_thread(pid_t tid, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	WANT(sched_setaffinity(tid, sizeof(set), &set), 0);
+}
+
+/* Others move the receiver and the sender, whatever they do at the time. */
+static void *move_both(void *arg)
+{
+	unsigned int i;
+
+	for (i = 0; !load(stop); i++) {
+		move_thread(receiver_tid, i % nr_cpus());
+		move_thread(sender_tid, i / 2 % nr_cpus());
+	}
+	return NULL;
+}
+
+static int storm_fd[UINTR_NR_VECTORS];
+
+static void *receive_in_storm(void *arg)
+{
+	int i;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	for (i = 0; i < UINTR_NR_VECTORS; i++)
+		storm_fd[i] = WANT_OK(uintr_create_fd(i, 0));
+	_stui();
+	store(receiver_tid, gettid());
+	while (!load(stop)) {
+		WANT(_testui(), 1);
+		/* Be moved in system calls as well as in user mode. */
+		if (handled[0] & 1)
+			getppid();
+	}
+	return NULL;
+}
+
+/* Affinity storm on both sides: each post of each vector arrives */
+TEST(affinity_storm)
+{
+	long i, rounds = nr_rounds(500, 20000);
+	int index[UINTR_NR_VECTORS], v;
+	pthread_t receiver = start(receive_in_storm, NULL), mover;
+
+	WAIT_UNTIL(load(receiver_tid));
+	for (v = 0; v < UINTR_NR_VECTORS; v++)
+		index[v] = WANT_OK(uintr_register_sender(storm_fd[v], 0));
+	sender_tid = gettid();
+	mover = start(move_both, NULL);
+	for (i = 1; i <= rounds; i++) {
+		for (v = 0; v < UINTR_NR_VECTORS; v += 9)
+			WANT(senduipi_try(index[v]), 0);
+		for (v = 0; v < UINTR_NR_VECTORS; v += 9) {
+			WAIT_UNTIL(load(handled[v]) >= (uint64_t)i);
+			WANT(handled[v], i);
+		}
+		alive();
+	}
+	store(stop, true);
+	pthread_join(mover, NULL);
+	pthread_join(receiver, NULL);
+}
+
 TEST_HARNESS_MAIN

@@ -49,7 +49,7 @@ static inline void alive(void)
 static inline void watchdog_print(const char *path)
 {
 	FILE *f = fopen(path, "r");
-	char line[256];
+	char line[512];
 
 	while (f && fgets(line, sizeof(line), f))
 		dprintf(STDOUT_FILENO, "#   %s: %s", path, line);
