@@ -18,9 +18,19 @@
 #define __NR_uintr_register_sender	474
 #define __NR_uintr_unregister_sender	475
 #endif
+#ifndef __NR_uintr_wait
+#define __NR_uintr_wait			476
+#endif
+#ifndef __NR_uintr_bind
+#define __NR_uintr_bind			481
+#endif
 
 #define UINTR_VECTORS		64
 #define UINTR_MAX_SENDERS	256
+
+#ifndef UINTR_FD_EVENT
+#define UINTR_FD_EVENT		0x1	/* flag of uintr_create_fd() */
+#endif
 
 /*
  * A handler. The compiler saves the general registers it uses and ends it
@@ -54,6 +64,19 @@ static inline int uintr_register_sender(int fd, unsigned flags)
 static inline long uintr_unregister_sender(int fd, unsigned flags)
 {
 	return syscall(__NR_uintr_unregister_sender, fd, flags);
+}
+
+/* Always fails, with EINTR, unless it ends by a limit that is not 0. */
+static inline int uintr_wait(uint64_t usec, unsigned flags)
+{
+	return syscall(__NR_uintr_wait, usec, flags);
+}
+
+/* Post the vector of uintr_fd whenever fd wakes its pollers with the events. */
+static inline int uintr_bind(int uintr_fd, int fd, unsigned events,
+			     unsigned flags)
+{
+	return syscall(__NR_uintr_bind, uintr_fd, fd, events, flags);
 }
 
 #endif
