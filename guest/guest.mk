@@ -17,11 +17,27 @@ UINTR_CFLAGS := -muintr -mgeneral-regs-only -minline-all-stringops
 
 guest_src := $(SRC)/guest
 guest_out := $(BUILD)/guest
-guest_uintr := uintr-sample $(patsubst $(guest_src)/%.c,%,\
-	$(wildcard $(guest_src)/tests/*.c))
-guest_plain := avx-migrate qemu-exit
-guest_programs := $(addprefix $(guest_out)/,$(guest_uintr) $(guest_plain))
-guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg run-tests)
+guest_uintr := uintr-sample
+guest_plain := avx-migrate qemu-exit \
+	$(patsubst $(guest_src)/%.c,%,$(wildcard $(guest_src)/uintr-renumber.c))
+guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg man run-tests)
+
+# The selftests come from the staged tree, whose makefiles they use.
+selftests_dir := tools/testing/selftests/x86/uintr
+selftests := $(patsubst $(SRC)/linux/$(selftests_dir)/%.c,$(guest_out)/tests/%,\
+	$(wildcard $(SRC)/linux/$(selftests_dir)/*.c))
+
+# What else the image has: the API's header, and its manual as text
+uapi_header := $(SRC)/linux/arch/x86/include/uapi/asm/uintr.h
+man_pages := $(patsubst $(SRC)/docs/man/%,$(guest_out)/man/%,\
+	$(wildcard $(SRC)/docs/man/*.[1-9]))
+guest_files := /usr/include/asm/uintr.h=$(uapi_header) \
+	$(foreach p,$(man_pages),\
+		/usr/share/man/cat$(subst .,,$(suffix $(p)))/$(notdir $(p))=$(p))
+
+guest_programs := $(addprefix $(guest_out)/,$(guest_uintr) $(guest_plain)) \
+	$(selftests)
+include $(guest_src)/workloads/workloads.mk
 
 # Which fragments of guest/kernels, a later one overruling, make a variant
 fragments_plain := plain
@@ -64,8 +80,23 @@ $(addprefix $(guest_out)/,$(guest_plain)): $(guest_out)/%: $(guest_src)/%.c
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) -o $@ $<
 
-$(BUILD)/initramfs.cpio.gz: $(guest_programs) $(guest_scripts)
-	$(guest_src)/mkinitramfs $@ $(guest_programs)
+# Their own makefile knows what has changed.
+selftests: stage-linux
+	@mkdir -p $(guest_out)/tests
+	+$(MAKE) -C $(BUILD)/src/linux/$(selftests_dir) CC="$(GUEST_CC)" \
+		OUTPUT=$(guest_out)/tests
+
+$(selftests): selftests
+	@:
+
+# The guest has nothing that could format a page.
+$(man_pages): $(guest_out)/man/%: $(SRC)/docs/man/%
+	@mkdir -p $(@D)
+	nroff -man -Tascii -P-cbou $< > $@
+
+$(BUILD)/initramfs.cpio.gz: $(guest_programs) $(guest_scripts) $(uapi_header) \
+		$(man_pages)
+	$(guest_src)/mkinitramfs $@ $(guest_programs) $(guest_files)
 
 guest-programs: $(guest_programs)
 
@@ -76,4 +107,4 @@ kernel: $(BUILD)/bzImage $(BUILD)/initramfs.cpio.gz
 $(kernel_variants:%=kernel-%): kernel-%: $(BUILD)/bzImage-% \
 		$(BUILD)/initramfs.cpio.gz
 
-.PHONY: kernel $(kernel_variants:%=kernel-%) guest-programs
+.PHONY: kernel $(kernel_variants:%=kernel-%) guest-programs selftests
