@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A user interrupt ends any system call that blocks interruptibly, if the
+ * handler was registered for it and UIF is 1.
+ */
+#include <linux/futex.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "ring.h"
+#include "waiter.h"
+
+/* What each call waits for; a write to the pipe makes it return 1. */
+static int pipe_fd[2];
+static uint32_t futex_word;
+static struct timespec remaining;
+static struct ring ring;
+
+static long block_read(struct waiter *w)
+{
+	char c;
+
+	return read(pipe_fd[0], &c, 1);
+}
+
+static void end_read(void)
+{
+	WANT(write(pipe_fd[1], "", 1), 1);
+}
+
+static long block_poll(struct waiter *w)
+{
+	struct pollfd p = { .fd = pipe_fd[0], .events = POLLIN };
+
+	return poll(&p, 1, -1);
+}
+
+static long block_epoll(struct waiter *w)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = epoll_create1(0);
+	long ret;
+
+	WANT(epoll_ctl(fd, EPOLL_CTL_ADD, pipe_fd[0], &event), 0);
+	ret = epoll_wait(fd, &event, 1, -1);
+	/* close() must not change errno. */
+	if (ret >= 0)
+		close(fd);
+	return ret;
+}
+
+static long block_futex(struct waiter *w)
+{
+	return syscall(SYS_futex, &futex_word, FUTEX_WAIT, 0, NULL, NULL, 0) ?: 1;
+}
+
+static void end_futex(void)
+{
+	store(futex_word, 1);
+	WANT(syscall(SYS_futex, &futex_word, FUTEX_WAKE, 1, NULL, NULL, 0), 1);
+}
+
+/* Nothing but a signal ends it. */
+static long block_nanosleep(struct waiter *w)
+{
+	struct timespec hour = { .tv_sec = 3600 };
+
+	return nanosleep(&hour, &remaining);
+}
+
+static long block_pause(struct waiter *w)
+{
+	return pause();
+}
+
+static long block_io_uring(struct waiter *w)
+{
+	long ret = ring_enter(&ring, 0, 1, IORING_ENTER_GETEVENTS);
+
+	return ret ?: 1;
+}
+
+static void end_io_uring(void)
+{
+	struct io_uring_sqe sqe = { .opcode = IORING_OP_NOP };
+
+	ring_submit(&ring, &sqe, false);
+}
+
+FIXTURE(block)
+{
+};
+
+FIXTURE_VARIANT(block)
+{
+	long (*call)(struct waiter *w);
+	/* How it ends by itself, or NULL */
+	void (*end)(void);
+	/* Of those that SA_RESTART restarts */
+	bool restarts;
+};
+
+FIXTURE_VARIANT_ADD(block, read) {
+	.call = block_read, .end = end_read, .restarts = true,
+};
+
+FIXTURE_VARIANT_ADD(block, poll) {
+	.call = block_poll, .end = end_read,
+};
+
+FIXTURE_VARIANT_ADD(block, epoll_wait) {
+	.call = block_epoll, .end = end_read,
+};
+
+FIXTURE_VARIANT_ADD(block, futex) {
+	.call = block_futex, .end = end_futex, .restarts = true,
+};
+
+FIXTURE_VARIANT_ADD(block, nanosleep) {
+	.call = block_nanosleep,
+};
+
+FIXTURE_VARIANT_ADD(block, pause) {
+	.call = block_pause,
+};
+
+FIXTURE_VARIANT_ADD(block, io_uring_enter) {
+	.call = block_io_uring, .end = end_io_uring,
+};
+
+static void nothing(int signal)
+{
+}
+
+FIXTURE_SETUP(block)
+{
+	WANT(pipe(pipe_fd), 0);
+	if (variant->call == block_io_uring)
+		ring_setup(&ring, 8, 0);
+	signal(SIGUSR1, nothing);
+}
+
+FIXTURE_TEARDOWN(block)
+{
+}
+
+/* It stays blocked, as far as can be seen. */
+static void stays_blocked(struct waiter *w)
+{
+	int i;
+
+	for (i = 0; i < 200; i++) {
+		WANT(load(w->returned), 0);
+		sched_yield();
+	}
+	WAIT_ASLEEP(w->tid);
+	WANT(load(w->returned), 0);
+}
+
+/* Let it end in the normal way, or by a signal if there is none. */
+static void end_normally(const struct _fixture_variant_block *variant, struct waiter *w)
+{
+	if (variant->end)
+		variant->end();
+	else
+		pthread_kill(w->thread, SIGUSR1);
+	join_waiter(w);
+	WANT(w->result, variant->end ? 1 : -1);
+}
+
+/* UIF 1: ends with EINTR, and the handler has run before it returns */
+TEST_F(block, K3_uif_1)
+{
+	struct waiter w = { .uif = true, .flags = WAITING, .call = variant->call };
+
+	start_waiter(&w);
+	_senduipi(w.index);
+	join_waiter(&w);
+	WANT(w.result, -1);
+	WANT(w.error, EINTR);
+	WANT(w.handled_at_return, 1);
+	/* What is left of an hour. */
+	if (variant->call == block_nanosleep)
+		WANT(remaining.tv_sec > 0, true);
+}
+
+/* WAITING_SENDER is the same */
+TEST_F(block, waiting_sender)
+{
+	struct waiter w = { .uif = true, .call = variant->call,
+		.flags = UINTR_HANDLER_FLAG_WAITING_SENDER };
+
+	start_waiter(&w);
+	_senduipi(w.index);
+	join_waiter(&w);
+	WANT(w.error, EINTR);
+	WANT(w.handled_at_return, 1);
+}
+
+/* UIF 0: goes on, and the interrupt is taken after STUI */
+TEST_F(block, uif_0)
+{
+	struct waiter w = { .flags = WAITING, .call = variant->call };
+
+	start_waiter(&w);
+	_senduipi(w.index);
+	stays_blocked(&w);
+	end_normally(variant, &w);
+	WANT(w.handled_at_return, 0);
+	WANT(w.handled_at_end, 1);
+}
+
+/* No flag: goes on, and the handler runs after it */
+TEST_F(block, no_flag)
+{
+	struct waiter w = { .uif = true, .call = variant->call };
+
+	start_waiter(&w);
+	_senduipi(w.index);
+	stays_blocked(&w);
+	end_normally(variant, &w);
+	WANT(w.handled_at_return, 1);
+}
+
+/* RESTART: what SA_RESTART restarts blocks again when the handler has run */
+TEST_F(block, restart)
+{
+	struct waiter w = { .uif = true, .flags = RESTART, .call = variant->call };
+	int i;
+
+	start_waiter(&w);
+	if (!variant->restarts) {
+		_senduipi(w.index);
+		join_waiter(&w);
+		WANT(w.error, EINTR);
+		WANT(w.handled_at_return, 1);
+		return;
+	}
+	for (i = 1; i <= 20; i++) {
+		WAIT_ASLEEP(w.tid);
+		_senduipi(w.index);
+		WAIT_UNTIL(load(handled[3]) == (uint64_t)i);
+		stays_blocked(&w);
+	}
+	end_normally(variant, &w);
+	WANT(w.handled_at_return, 20);
+}
+
+/* Many times in a row, with signals between: every one is ended once */
+TEST_F(block, again_and_again)
+{
+	struct waiter w = { .uif = true, .flags = WAITING, .call = variant->call,
+		.rounds = 300 };
+	long i;
+
+	start_waiter(&w);
+	for (i = 1; i <= w.rounds; i++) {
+		WAIT_ASLEEP(w.tid);
+		if (i % 3 == 0)
+			WANT(pthread_kill(w.thread, SIGUSR1), 0);
+		else
+			_senduipi(w.index);
+		WAIT_UNTIL(load(w.returned) == i);
+		WANT(w.error, EINTR);
+		WANT(w.handled_at_return, i - i / 3);
+	}
+	join_waiter(&w);
+}
+
+/* A signal handler's SA_RESTART works as ever when no user interrupt comes */
+TEST_F(block, signal_restart)
+{
+	struct waiter w = { .uif = true, .flags = WAITING, .call = variant->call };
+	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+
+	WANT(sigaction(SIGUSR2, &action, NULL), 0);
+	start_waiter(&w);
+	WANT(pthread_kill(w.thread, SIGUSR2), 0);
+	if (variant->restarts) {
+		stays_blocked(&w);
+		end_normally(variant, &w);
+	} else {
+		join_waiter(&w);
+		WANT(w.error, EINTR);
+	}
+	WANT(w.handled_at_end, 0);
+}
+
+TEST_HARNESS_MAIN
