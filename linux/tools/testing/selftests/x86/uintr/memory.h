@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How much memory the kernel uses, to see leaks. */
+#ifndef SELFTEST_UINTR_MEMORY_H
+#define SELFTEST_UINTR_MEMORY_H
+
+#include <linux/membarrier.h>
+
+#include "uintr.h"
+
+/* Memory for kernel objects, and mapped by the kernel for others, in kB */
+static inline long kernel_memory(void)
+{
+	char line[128];
+	long sum = 0, n;
+	FILE *f;
+
+	/* Includes a grace period, after which what was freed is free. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	f = fopen("/proc/meminfo", "r");
+	WANT(f != NULL, true);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "SUnreclaim: %ld", &n) == 1 ||
+		    sscanf(line, "VmallocUsed: %ld", &n) == 1)
+			sum += n;
+	}
+	fclose(f);
+	return sum;
+}
+
+/* Objects in use in caches of our own, -1 if the kernel does not tell */
+static inline long uintr_objects(void)
+{
+	FILE *f = fopen("/proc/slabinfo", "r");
+	long sum = -1, n;
+	char line[256];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "uintr%*s %ld", &n) == 1)
+			sum = (sum < 0 ? 0 : sum) + n;
+	}
+	if (f)
+		fclose(f);
+	return sum;
+}
+
+/*
+ * What @function does @rounds times must not cost more than @limit kB. It is
+ * done some times before, because caches have to fill.
+ */
+static inline void want_no_leak(void (*function)(void), long rounds, long limit)
+{
+	long i, before, objects, after;
+
+	for (i = 0; i < rounds / 4; i++) {
+		function();
+		alive();
+	}
+	before = kernel_memory();
+	objects = uintr_objects();
+	for (i = 0; i < rounds; i++) {
+		function();
+		alive();
+	}
+	after = kernel_memory();
+	ksft_print_msg("%ld rounds, memory %ld kB, then %ld kB; objects %ld, then %ld\n",
+		       rounds, before, after, objects, uintr_objects());
+	WANT(after - before > limit ? after - before : 0, 0);
+	WANT(uintr_objects(), objects);
+}
+
+#endif
