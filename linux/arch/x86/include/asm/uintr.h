@@ -7,15 +7,27 @@
 #include <asm/cpufeature.h>
 
 struct cpuinfo_x86;
+struct file;
 struct mm_struct;
 struct pt_regs;
+struct seq_file;
 struct task_struct;
+
+/*
+ * Where the CPU finds what it needs in user mode: an unused hole between
+ * cpu_entry_area and the espfix stacks.
+ */
+#define UINTR_AREA_START	(-3UL << P4D_SHIFT)
+#define UINTR_AREA_END		(-2UL << P4D_SHIFT)
 
 #ifdef CONFIG_X86_USER_INTERRUPTS
 
 void setup_uintr(struct cpuinfo_x86 *c);
+void uintr_init_area(void);
+void uintr_show_interrupts(struct seq_file *m, int prec);
+void uintr_show_status(struct seq_file *m, struct task_struct *tsk);
 
-void uintr_save(struct task_struct *tsk);
+void uintr_sched_out(void);
 void uintr_load(void);
 void uintr_fork(struct task_struct *p);
 void uintr_exit(struct task_struct *tsk);
@@ -24,24 +36,35 @@ void uintr_init_mm(struct mm_struct *mm);
 void uintr_exit_mm(struct mm_struct *mm);
 
 bool uintr_fixup_invalid_op(struct pt_regs *regs);
+bool uintr_end_syscall(struct pt_regs *regs);
 
-static __always_inline void uintr_switch_out(struct task_struct *prev)
+/* Current leaves the CPU; the runqueue is locked and interrupts are off. */
+static __always_inline void uintr_switch_out(void)
 {
 	if (cpu_feature_enabled(X86_FEATURE_UINTR))
-		uintr_save(prev);
+		uintr_sched_out();
 }
 
 #else /* !CONFIG_X86_USER_INTERRUPTS */
 
 static inline void setup_uintr(struct cpuinfo_x86 *c) { }
+static inline void uintr_init_area(void) { }
+static inline void uintr_show_interrupts(struct seq_file *m, int prec) { }
+static inline void uintr_show_status(struct seq_file *m,
+				     struct task_struct *tsk) { }
 static inline void uintr_load(void) { }
 static inline void uintr_fork(struct task_struct *p) { }
 static inline void uintr_exit(struct task_struct *tsk) { }
 static inline void uintr_init_mm(struct mm_struct *mm) { }
 static inline void uintr_exit_mm(struct mm_struct *mm) { }
-static inline void uintr_switch_out(struct task_struct *prev) { }
+static inline void uintr_switch_out(void) { }
 
 static inline bool uintr_fixup_invalid_op(struct pt_regs *regs)
+{
+	return false;
+}
+
+static inline bool uintr_end_syscall(struct pt_regs *regs)
 {
 	return false;
 }

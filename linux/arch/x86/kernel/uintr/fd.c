@@ -2,7 +2,8 @@
 /*
  * User interrupts: the file descriptor that stands for one vector of one
  * receiver. Whoever has it can register as a sender, so it is passed on like
- * any other fd. There is nothing to read, write or wait for.
+ * any other fd. There is nothing to read, write or wait for; for that there
+ * are event fds (event.c).
  */
 
 #include <linux/anon_inodes.h>
@@ -28,8 +29,9 @@ static int uintr_fd_release(struct inode *inode, struct file *file)
 {
 	struct uintr_fd *ufd = file->private_data;
 
+	uintr_unbind_fd(ufd);
 	uintr_disconnect(ufd);
-	clear_bit(ufd->vector, (unsigned long *)&ufd->receiver->upid.pir);
+	clear_bit(ufd->vector, (unsigned long *)&ufd->receiver->upid->pir);
 	uintr_fd_free(ufd);
 
 	return 0;
@@ -55,7 +57,9 @@ static const struct file_operations uintr_fops = {
 /* The fd object of @file, or NULL if it is a file of another kind. */
 struct uintr_fd *uintr_fd_from_file(struct file *file)
 {
-	return file->f_op == &uintr_fops ? file->private_data : NULL;
+	if (file->f_op == &uintr_fops || file->f_op == &uintr_event_fops)
+		return file->private_data;
+	return NULL;
 }
 
 /**

@@ -12,18 +12,23 @@
  *     before the registration, and then no image exists: TIF_UINTR without
  *     a uintr_task stands for a state in which only UIF is set.
  *
- * Nothing here takes a lock: the image is only used by its own thread, or in
- * its name with interrupts off.
+ * The image is changed only by its own thread, so it needs no lock.
  */
 
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/smp.h>
+#include <linux/task_work.h>
 #include <linux/thread_info.h>
+#include <linux/uintr.h>
+#include <trace/events/ipi.h>
 
 #include <asm/asm.h>
 #include <asm/fpu/xstate.h>
+#include <asm/syscall.h>
 #include <asm/uintr.h>
 
+#include "trace.h"
 #include "uintr.h"
 
 static struct kmem_cache *uintr_task_cache __ro_after_init;
@@ -58,25 +63,22 @@ static __always_inline void uintr_stui(void)
 	asm volatile(".byte 0xf3, 0x0f, 0x01, 0xef" : : : "memory");
 }
 
-/**
- * uintr_save - take the state of a thread out of the registers
- * @tsk:	current, or in __switch_to() the thread that leaves
- *
- * Preemption must be off. From here on the image is valid, notifications of
- * the thread come through the IDT and are only counted, and senders stop to
- * notify when they see SN.
+/*
+ * Take the state of current out of the registers. Preemption must be off.
+ * From here on the image is valid, notifications of the thread come through
+ * the IDT and are only counted, and senders stop to notify when they see SN.
  */
-void uintr_save(struct task_struct *tsk)
+static void uintr_save(void)
 {
-	struct uintr_task *u = tsk->thread.uintr;
+	struct uintr_task *u = current->thread.uintr;
 
-	if (test_tsk_thread_flag(tsk, TIF_UINTR))
+	if (test_thread_flag(TIF_UINTR))
 		return;
 
 	if (!u) {
 		if (uintr_testui()) {
 			uintr_clui();
-			set_tsk_thread_flag(tsk, TIF_UINTR);
+			set_thread_flag(TIF_UINTR);
 		}
 		return;
 	}
@@ -88,9 +90,58 @@ void uintr_save(struct task_struct *tsk)
 		memset(&u->x.state, 0, sizeof(u->x.state));
 	xrstors(&uintr_init_xstate.xregs, XFEATURE_MASK_UINTR);
 
-	set_tsk_thread_flag(tsk, TIF_UINTR);
+	set_thread_flag(TIF_UINTR);
 	if (u->receiver)
-		set_bit(UPID_SN_BIT, (unsigned long *)&u->receiver->upid.nc);
+		uintr_upid_set_silent(u->receiver->upid);
+}
+
+/*
+ * Does a user interrupt have to wake current, which is about to leave the
+ * CPU? A thread that is preempted on its way to sleep counts as asleep: at
+ * worst it is woken before it sleeps. One that waits for a lock on PREEMPT_RT
+ * does not, but leaves the CPU once more when it really goes to sleep.
+ *
+ * One that has been woken is not woken again before it has been in user mode.
+ * If it sleeps again, as in the freezer, it does so for a reason.
+ */
+static bool uintr_may_wake(struct uintr_task *u)
+{
+	if (!u->receiver || READ_ONCE(u->kicked) ||
+	    !(READ_ONCE(current->__state) & TASK_INTERRUPTIBLE))
+		return false;
+
+	return u->waiting ||
+	       ((u->flags & UINTR_HANDLER_FLAG_WAITING_ANY) &&
+		(u->x.state.flags & UINTR_STATE_UIF));
+}
+
+/* See uintr_switch_out(). */
+void uintr_sched_out(void)
+{
+	struct uintr_task *u = current->thread.uintr;
+
+	uintr_save();
+	if (u && uintr_may_wake(u))
+		uintr_arm(&u->waiter);
+}
+
+/*
+ * The thread was woken, and may have come here without a look at the flag
+ * that ended its sleep. The next system call must not end because of it. But
+ * whoever wants task work to be done relies on the flag, and finding it set
+ * did not interrupt this CPU.
+ */
+static void uintr_forget_kick(struct uintr_task *u)
+{
+	u->kicked = false;
+	clear_thread_flag(TIF_NOTIFY_SIGNAL);
+	/* Pairs with task_work_add(), which sets the flag after adding. */
+	smp_mb__after_atomic();
+	if (task_work_pending(current)) {
+		set_thread_flag(TIF_NOTIFY_SIGNAL);
+		/* Is taken when interrupts are on, in user mode. */
+		smp_send_reschedule(smp_processor_id());
+	}
 }
 
 /**
@@ -98,12 +149,13 @@ void uintr_save(struct task_struct *tsk)
  *
  * Interrupts are off and stay off until the CPU is in user mode, so the CPU
  * cannot process a notification here. What was posted before
- * uintr_receiver_arm() is merged into UIRR by software; what is posted after
+ * uintr_upid_set_live() is merged into UIRR by software; what is posted after
  * it raises a notification that this CPU accepts in user mode.
  */
 void uintr_load(void)
 {
 	struct uintr_task *u = current->thread.uintr;
+	u64 posted;
 
 	clear_thread_flag(TIF_UINTR);
 
@@ -112,10 +164,62 @@ void uintr_load(void)
 		return;
 	}
 
-	if (u->receiver)
-		u->x.state.uirr |= uintr_receiver_arm(u->receiver);
+	if (u->receiver) {
+		uintr_disarm(&u->waiter);
+		if (u->kicked)
+			uintr_forget_kick(u);
+		posted = uintr_upid_set_live(u->receiver->upid);
+		if (posted) {
+			this_cpu_inc(uintr_counts.merges);
+			trace_uintr_merge(u->x.state.uirr, posted);
+		}
+		u->x.state.uirr |= posted;
+	}
 	u->x.header.xfeatures = XFEATURE_MASK_UINTR;
 	xrstors(&u->x.xregs, XFEATURE_MASK_UINTR);
+}
+
+/**
+ * uintr_end_syscall - end a system call that would be restarted
+ * @regs:	of the system call, which a signal without handler has ended
+ *
+ * If a user interrupt has woken the thread its handler is about to run, as
+ * the handler of a signal would. So the rules of signals hold, with
+ * UINTR_HANDLER_FLAG_RESTART in the place of SA_RESTART.
+ *
+ * Return: true if the call has its result and is not restarted
+ */
+bool uintr_end_syscall(struct pt_regs *regs)
+{
+	struct uintr_task *u = current->thread.uintr;
+
+	if (!u || !u->kicked)
+		return false;
+
+	switch (syscall_get_error(current, regs)) {
+	case -ERESTARTSYS:
+		if (u->flags & UINTR_HANDLER_FLAG_RESTART)
+			return false;
+		fallthrough;
+	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
+		regs->ax = -EINTR;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
+ * uintr_interrupted - has a user interrupt woken current?
+ *
+ * For those who wait in a loop that clears TIF_NOTIFY_SIGNAL.
+ */
+bool uintr_interrupted(void)
+{
+	struct uintr_task *u = current->thread.uintr;
+
+	return u && READ_ONCE(u->kicked);
 }
 
 /**
@@ -137,11 +241,12 @@ int uintr_task_alloc(void)
 
 	preempt_disable();
 	/* Whoever had no image had no state, except for UIF (I3). */
-	uintr_save(current);
+	uintr_save();
 	if (test_thread_flag(TIF_UINTR))
 		u->x.state.flags = UINTR_STATE_UIF;
 	set_thread_flag(TIF_UINTR);
-	current->thread.uintr = u;
+	/* Pairs with uintr_show_status(). */
+	smp_store_release(&current->thread.uintr, u);
 	preempt_enable();
 
 	return 0;
@@ -158,7 +263,7 @@ int uintr_task_alloc(void)
 struct uintr_state *uintr_edit_state(void)
 {
 	preempt_disable();
-	uintr_save(current);
+	uintr_save();
 	preempt_enable();
 
 	return &current->thread.uintr->x.state;
@@ -181,18 +286,24 @@ void uintr_exit(struct task_struct *tsk)
 		return;
 
 	preempt_disable();
-	uintr_save(tsk);
-	u = tsk->thread.uintr;
-	tsk->thread.uintr = NULL;
-	clear_thread_flag(TIF_UINTR);
+	uintr_save();
+	u = current->thread.uintr;
+	if (!u)
+		clear_thread_flag(TIF_UINTR);
 	preempt_enable();
-
 	if (!u)
 		return;
 
+	/* Under the mutex, for uintr_show_status(). */
+	guard(mutex)(&uintr_mutex);
+	preempt_disable();
+	current->thread.uintr = NULL;
+	clear_thread_flag(TIF_UINTR);
+	preempt_enable();
+
 	if (u->receiver) {
-		WRITE_ONCE(u->receiver->dead, true);
-		uintr_receiver_put(u->receiver);
+		uintr_disarm(&u->waiter);
+		uintr_receiver_kill(u->receiver);
 	}
 	kmem_cache_free(uintr_task_cache, u);
 }

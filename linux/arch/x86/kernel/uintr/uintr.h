@@ -6,19 +6,43 @@
  * User interrupts: objects and their owners.
  *
  *	thread --> uintr_task --> uintr_receiver (UPID) <-- uintr_fd (vector)
- *	                                                       ^
- *	mm ------> uintr_uitt (UITT) --> uintr_sender (entry) -+
+ *	                                ^                      ^
+ *	mm ------> uintr_uitt (UITT) -->+-- uintr_sender ------+
  *
  * A thread that uses user interrupts has a uintr_task with the image of its
  * register state. Once it has a handler it also has a receiver, the owner of
  * the User Posted Interrupt Descriptor. An fd stands for one vector of a
  * receiver, and registering a sender on it connects it with one entry of the
- * User Interrupt Target Table of the process.
+ * User Interrupt Target Table of the process. An event fd has a receiver of
+ * its own, which no thread belongs to.
+ *
+ * Where to find what:
+ *
+ *	syscalls.c	the system calls: arguments and errors
+ *	core.c		CPU setup, interrupts, counters
+ *	memory.c	memory that the CPU reaches from user mode
+ *	state.c		the register state, and when it is switched
+ *	receiver.c	receivers and their UPIDs
+ *	wait.c		blocked receivers: armed UPIDs and the wake interrupt
+ *	uitt.c		senders and their table
+ *	fd.c, event.c	the fds
+ *	post.c		the kernel as a sender
+ *	bind.c		pollable fds as senders
+ *	status.c	files in /proc
+ *
+ * Locks: uintr_mutex protects who is connected with whom. The lists of armed
+ * UPIDs have one raw lock per CPU, which nests inside the runqueue lock.
+ * Sending, delivery and switching the state take neither.
  */
 
+#include <linux/irq_work.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/poll.h>
 #include <linux/refcount.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 
 #include <asm/fpu/types.h>
 #include <asm/irq_vectors.h>
@@ -66,6 +90,7 @@ struct uintr_state {
 
 #define UINTR_STATE_UIF		BIT(7)		/* in flags */
 #define UINTR_STATE_TT_ENABLE	BIT_ULL(0)	/* in uitt_addr */
+#define UINTR_STACK_LOAD	BIT_ULL(0)	/* in stack_adjust */
 
 struct uintr_xstate {
 	union {
@@ -79,27 +104,54 @@ struct uintr_xstate {
 };
 
 /**
+ * struct uintr_waiter - a UPID whose notifications go to the kernel
+ * @node:	in the list of @cpu
+ * @cpu:	where it is armed, or UINTR_NOT_ARMED
+ * @upid:	what is posted to
+ * @task:	the thread to wake, NULL for an event fd
+ */
+struct uintr_waiter {
+	struct list_head	node;
+	int			cpu;
+	struct uintr_upid	*upid;
+	struct task_struct	*task;
+};
+
+#define UINTR_NOT_ARMED		(-1)
+
+/**
  * struct uintr_receiver - target of user interrupts
  * @upid:	what the senders' CPUs see
- * @refs:	one for the thread, one for each open uintr fd
+ * @refs:	one for the thread or event fd, one for each uintr fd and for
+ *		each connected sender
  * @vectors:	vectors that have an fd
  * @dead:	the thread has exited or has unregistered its handler
+ * @bindings:	fds that post to it, protected by uintr_mutex
  */
 struct uintr_receiver {
-	struct uintr_upid	upid;
+	struct uintr_upid	*upid;
 	refcount_t		refs;
 	unsigned long		vectors;
 	bool			dead;
+	struct list_head	bindings;
 };
 
 /**
  * struct uintr_task - user interrupt state of one thread
  * @x:		image of the registers; stale while the state is loaded
  * @receiver:	NULL while the thread has no handler
+ * @waiter:	of the receiver's UPID
+ * @flags:	UINTR_HANDLER_FLAG_*
+ * @waiting:	in uintr_wait(), so any user interrupt wakes it
+ * @kicked:	one has, and has not been delivered yet
  */
 struct uintr_task {
 	struct uintr_xstate	x;
 	struct uintr_receiver	*receiver;
+	struct uintr_waiter	waiter;
+	unsigned int		flags;
+	bool			waiting;
+	bool			kicked;
 };
 
 /**
@@ -114,26 +166,77 @@ struct uintr_fd {
 	struct list_head	senders;
 };
 
+/* What the kernel sees of user interrupts; the CPU does the rest itself. */
+struct uintr_counts {
+	unsigned int		spurious;	/* notifications nobody took */
+	unsigned int		wakes;		/* threads and event fds woken */
+	unsigned int		posts;		/* sent by the kernel */
+	unsigned int		merges;		/* collected by uintr_load() */
+};
+
+DECLARE_PER_CPU(struct uintr_counts, uintr_counts);
+extern struct mutex uintr_mutex;
+
+/* memory.c */
+void *uintr_page_alloc(void);
+void uintr_page_free(void *page);
+struct uintr_upid *uintr_upid_alloc(void);
+void uintr_upid_free(struct uintr_upid *upid);
+
 /* state.c */
 int uintr_task_alloc(void);
 struct uintr_state *uintr_edit_state(void);
 void __init uintr_state_init(void);
 
-/* upid.c */
+/* receiver.c */
 struct uintr_receiver *uintr_receiver_alloc(void);
 void uintr_receiver_put(struct uintr_receiver *receiver);
-u64 uintr_receiver_arm(struct uintr_receiver *receiver);
-int uintr_receiver_register(u64 handler);
+void uintr_receiver_kill(struct uintr_receiver *receiver);
+u64 uintr_upid_set_live(struct uintr_upid *upid);
+void uintr_upid_set_armed(struct uintr_upid *upid, unsigned int cpu);
+void uintr_upid_set_silent(struct uintr_upid *upid);
+int uintr_receiver_register(u64 handler, unsigned int flags);
 void uintr_receiver_unregister(void);
 struct uintr_receiver *uintr_current_receiver(void);
 
+/* wait.c */
+void uintr_waiter_init(struct uintr_waiter *w, struct uintr_upid *upid,
+		       struct task_struct *task);
+void uintr_arm(struct uintr_waiter *w);
+void uintr_disarm(struct uintr_waiter *w);
+int uintr_block(u64 usec);
+int __init uintr_wait_init(void);
+
 /* uitt.c */
 int uintr_sender_register(struct uintr_fd *ufd);
+int uintr_sender_register_self(struct uintr_receiver *receiver,
+			       unsigned int vector);
 int uintr_sender_unregister(struct uintr_fd *ufd, unsigned int index);
 void uintr_disconnect(struct uintr_fd *ufd);
+unsigned int uintr_count_senders(struct mm_struct *mm);
+
+/* ipi_fd.c */
+struct uintr_uitt *uintr_uitt_get_current(void);
+int uintr_uitt_adopt(struct uintr_uitt *uitt);
+void uintr_uitt_put(struct uintr_uitt *uitt);
+int uintr_ipi_fd_create(void);
 
 /* fd.c */
 int uintr_fd_create(struct uintr_receiver *receiver, unsigned int vector);
 struct uintr_fd *uintr_fd_from_file(struct file *file);
+
+/* event.c */
+extern const struct file_operations uintr_event_fops;
+int uintr_event_create(unsigned int vector);
+void uintr_event_fire(struct uintr_waiter *w);
+
+/* post.c */
+void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector);
+
+/* bind.c */
+int uintr_bind_file(struct uintr_fd *ufd, struct file *file, __poll_t events);
+int uintr_unbind_file(struct uintr_fd *ufd, struct file *file);
+void uintr_unbind_fd(struct uintr_fd *ufd);
+void uintr_unbind_receiver(struct uintr_receiver *receiver);
 
 #endif /* _X86_KERNEL_UINTR_H */

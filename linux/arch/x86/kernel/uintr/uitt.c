@@ -12,15 +12,16 @@
  * period would not do: a nohz_full CPU counts as quiescent in user mode
  * without leaving it.
  *
- * The table itself is freed when the last user of the mm has gone. A thread
- * may still have its address in the registers or in its image then, but it
- * never returns to user mode before uintr_exit() has dropped it.
+ * The table itself belongs to the processes that use it, normally one, and to
+ * the fds that stand for it. A thread may still have its address in the
+ * registers or in its image when they have all gone, but it never returns to
+ * user mode before uintr_exit() has dropped it.
  */
 
-#include <linux/gfp.h>
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
 #include <linux/pid.h>
+#include <linux/refcount.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
@@ -28,31 +29,33 @@
 #include <asm/ptrace.h>
 #include <asm/uintr.h>
 
+#include "trace.h"
 #include "uintr.h"
 
 /**
  * struct uintr_sender - connection of a process with a vector
- * @node:	in uintr_fd::senders
- * @ufd:	the fd object it was made through, which it never outlives
+ * @node:	in uintr_fd::senders of the fd it was made through, if any
+ * @receiver:	who gets what is sent
  * @uitt:	the table it is an entry of
  * @index:	the entry
  * @thread:	who registered it: one thread can do so only once for an fd
  */
 struct uintr_sender {
 	struct list_head	node;
-	struct uintr_fd		*ufd;
+	struct uintr_receiver	*receiver;
 	struct uintr_uitt	*uitt;
 	unsigned int		index;
 	struct pid		*thread;
 };
 
 struct uintr_uitt {
+	refcount_t		refs;
 	struct uintr_uitt_entry	*table;
 	struct uintr_sender	*senders[UINTR_NR_SENDERS];
 };
 
 /* Protects all connections. Sending does not need it, connecting is rare. */
-static DEFINE_MUTEX(uintr_mutex);
+DEFINE_MUTEX(uintr_mutex);
 
 /* Get the table of the current process, allocate it if there is none. */
 static struct uintr_uitt *uitt_get(void)
@@ -68,11 +71,12 @@ static struct uintr_uitt *uitt_get(void)
 	uitt = kzalloc(sizeof(*uitt), GFP_KERNEL_ACCOUNT);
 	if (!uitt)
 		return NULL;
-	uitt->table = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	uitt->table = uintr_page_alloc();
 	if (!uitt->table) {
 		kfree(uitt);
 		return NULL;
 	}
+	refcount_set(&uitt->refs, 1);
 	/* Pairs with uintr_fixup_invalid_op() in other threads. */
 	smp_store_release(&mm->context.uitt, uitt);
 
@@ -105,6 +109,7 @@ static void sender_free(struct uintr_sender *sender)
 {
 	sender->uitt->senders[sender->index] = NULL;
 	list_del(&sender->node);
+	uintr_receiver_put(sender->receiver);
 	put_pid(sender->thread);
 	kfree(sender);
 }
@@ -127,28 +132,45 @@ static struct uintr_sender *sender_find(struct uintr_fd *ufd, bool same_thread)
 	return NULL;
 }
 
-static int sender_connect(struct uintr_uitt *uitt, unsigned int index,
-			  struct uintr_fd *ufd)
+/*
+ * Fill the lowest free entry of the table of current. The new connection is
+ * not in the list of an fd yet.
+ */
+static struct uintr_sender *sender_connect(struct uintr_receiver *receiver,
+					   unsigned int vector)
 {
-	struct uintr_uitt_entry *entry = &uitt->table[index];
+	struct uintr_uitt *uitt = uitt_get();
+	struct uintr_uitt_entry *entry;
 	struct uintr_sender *sender;
+	unsigned int index = 0;
 
+	if (!uitt)
+		return ERR_PTR(-ENOMEM);
+	while (uitt->senders[index]) {
+		if (++index == UINTR_NR_SENDERS)
+			return ERR_PTR(-ENOSPC);
+	}
+	if (uitt_use(uitt))
+		return ERR_PTR(-ENOMEM);
 	sender = kzalloc(sizeof(*sender), GFP_KERNEL_ACCOUNT);
 	if (!sender)
-		return -ENOMEM;
+		return ERR_PTR(-ENOMEM);
 
-	sender->ufd = ufd;
+	INIT_LIST_HEAD(&sender->node);
+	refcount_inc(&receiver->refs);
+	sender->receiver = receiver;
 	sender->uitt = uitt;
 	sender->index = index;
 	sender->thread = get_pid(task_pid(current));
-	list_add_tail(&sender->node, &ufd->senders);
 	uitt->senders[index] = sender;
 
-	entry->upid_addr = (unsigned long)&ufd->receiver->upid;
+	entry = &uitt->table[index];
+	entry->upid_addr = (unsigned long)receiver->upid;
 	/* A CPU that finds the entry valid must find the address, too. */
 	smp_store_release(&entry->ctrl,
-			  UITTE_VALID | ufd->vector << UITTE_VECTOR_SHIFT);
-	return index;
+			  UITTE_VALID | vector << UITTE_VECTOR_SHIFT);
+	trace_uintr_connect(index, vector);
+	return sender;
 }
 
 /**
@@ -159,27 +181,42 @@ static int sender_connect(struct uintr_uitt *uitt, unsigned int index,
  */
 int uintr_sender_register(struct uintr_fd *ufd)
 {
-	struct uintr_uitt *uitt;
-	unsigned int index = 0;
+	struct uintr_sender *sender;
 
 	guard(mutex)(&uintr_mutex);
 
 	if (sender_find(ufd, true))
 		return -EISCONN;
-	if (READ_ONCE(ufd->receiver->dead))
+	if (ufd->receiver->dead)
 		return -ESHUTDOWN;
 
-	uitt = uitt_get();
-	if (!uitt)
-		return -ENOMEM;
-	while (uitt->senders[index]) {
-		if (++index == UINTR_NR_SENDERS)
-			return -ENOSPC;
-	}
-	if (uitt_use(uitt))
-		return -ENOMEM;
+	sender = sender_connect(ufd->receiver, ufd->vector);
+	if (IS_ERR(sender))
+		return PTR_ERR(sender);
+	list_add_tail(&sender->node, &ufd->senders);
 
-	return sender_connect(uitt, index, ufd);
+	return sender->index;
+}
+
+/**
+ * uintr_sender_register_self - connect the current process with current
+ * @receiver:	that of current
+ * @vector:	0..63
+ *
+ * There is no fd that could be closed, so the connection stays until it is
+ * unregistered or the table goes.
+ *
+ * Return: the lowest free index, -ENOSPC or -ENOMEM
+ */
+int uintr_sender_register_self(struct uintr_receiver *receiver,
+			       unsigned int vector)
+{
+	struct uintr_sender *sender;
+
+	guard(mutex)(&uintr_mutex);
+
+	sender = sender_connect(receiver, vector);
+	return IS_ERR(sender) ? PTR_ERR(sender) : sender->index;
 }
 
 /**
@@ -265,21 +302,55 @@ bool uintr_fixup_invalid_op(struct pt_regs *regs)
 	return loaded;
 }
 
-void uintr_init_mm(struct mm_struct *mm)
+/**
+ * uintr_uitt_get_current - share the table of the current process
+ *
+ * Return: the table, allocated if there was none, with one more reference, or
+ * NULL if there is no memory
+ */
+struct uintr_uitt *uintr_uitt_get_current(void)
 {
-	mm->context.uitt = NULL;
+	struct uintr_uitt *uitt;
+
+	guard(mutex)(&uintr_mutex);
+
+	uitt = uitt_get();
+	if (uitt)
+		refcount_inc(&uitt->refs);
+	return uitt;
+}
+
+/**
+ * uintr_uitt_adopt - let the current process use the table of another
+ * @uitt:	the table
+ *
+ * Return: 0, -EBUSY if the process has a table, or -ENOMEM
+ */
+int uintr_uitt_adopt(struct uintr_uitt *uitt)
+{
+	guard(mutex)(&uintr_mutex);
+
+	if (current->mm->context.uitt)
+		return -EBUSY;
+	if (uitt_use(uitt))
+		return -ENOMEM;
+
+	refcount_inc(&uitt->refs);
+	/* As in uitt_get(). */
+	smp_store_release(&current->mm->context.uitt, uitt);
+	return 0;
 }
 
 /*
- * No thread will return to user mode with this mm, so no CPU can be using the
- * entries and there is nothing to wait for.
+ * No thread of a process that used the table returns to user mode after the
+ * last reference has gone, so no CPU can be using the entries and there is
+ * nothing to wait for.
  */
-void uintr_exit_mm(struct mm_struct *mm)
+void uintr_uitt_put(struct uintr_uitt *uitt)
 {
-	struct uintr_uitt *uitt = mm->context.uitt;
 	int i;
 
-	if (!uitt)
+	if (!refcount_dec_and_test(&uitt->refs))
 		return;
 
 	mutex_lock(&uintr_mutex);
@@ -289,7 +360,35 @@ void uintr_exit_mm(struct mm_struct *mm)
 	}
 	mutex_unlock(&uintr_mutex);
 
-	mm->context.uitt = NULL;
-	free_page((unsigned long)uitt->table);
+	uintr_page_free(uitt->table);
 	kfree(uitt);
+}
+
+/* How many connections a process has. Called with uintr_mutex held. */
+unsigned int uintr_count_senders(struct mm_struct *mm)
+{
+	struct uintr_uitt *uitt = mm->context.uitt;
+	unsigned int i, n = 0;
+
+	lockdep_assert_held(&uintr_mutex);
+
+	for (i = 0; uitt && i < UINTR_NR_SENDERS; i++)
+		n += !!uitt->senders[i];
+	return n;
+}
+
+void uintr_init_mm(struct mm_struct *mm)
+{
+	mm->context.uitt = NULL;
+}
+
+void uintr_exit_mm(struct mm_struct *mm)
+{
+	struct uintr_uitt *uitt = mm->context.uitt;
+
+	if (!uitt)
+		return;
+
+	mm->context.uitt = NULL;
+	uintr_uitt_put(uitt);
 }

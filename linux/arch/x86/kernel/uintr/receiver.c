@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * User interrupts: receivers and their posted-interrupt descriptors.
+ *
+ * Other CPUs change a UPID at any time by SENDUIPI, and the receiver's CPU by
+ * notification processing, each with atomic operations. So does the kernel.
+ * It moves the UPID of a thread between these states:
+ *
+ *  live	The thread's state is in the registers of the CPU that NDST
+ *		names, and this CPU takes the notification vector itself.
+ *  silent	SN is set: nobody notifies. Whoever leaves this state looks at
+ *		what was posted meanwhile.
+ *  armed	Notifications go to the kernel's wake vector (wait.c).
+ *
+ * Lifetime: the thread, open fds and connected senders hold references. The
+ * last one is dropped only after all CPUs have left a SENDUIPI that may have
+ * read a table entry with its address, see uitt.c.
+ */
+
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/smp.h>
+
+#include <asm/apic.h>
+
+#include "trace.h"
+#include "uintr.h"
+
+/**
+ * uintr_receiver_alloc - allocate a receiver for a new handler or event fd
+ *
+ * Return: the receiver with one reference, or NULL if there is no memory
+ */
+struct uintr_receiver *uintr_receiver_alloc(void)
+{
+	struct uintr_receiver *receiver;
+
+	receiver = kzalloc(sizeof(*receiver), GFP_KERNEL_ACCOUNT);
+	if (!receiver)
+		return NULL;
+
+	receiver->upid = uintr_upid_alloc();
+	if (!receiver->upid) {
+		kfree(receiver);
+		return NULL;
+	}
+	refcount_set(&receiver->refs, 1);
+	INIT_LIST_HEAD(&receiver->bindings);
+	uintr_upid_set_silent(receiver->upid);
+
+	return receiver;
+}
+
+void uintr_receiver_put(struct uintr_receiver *receiver)
+{
+	if (refcount_dec_and_test(&receiver->refs)) {
+		uintr_upid_free(receiver->upid);
+		kfree(receiver);
+	}
+}
+
+/**
+ * uintr_receiver_kill - the thread or event fd of a receiver goes
+ * @receiver:	neither live nor armed any more
+ *
+ * Senders do not fault. They go on posting to the UPID until its fds are
+ * closed, but nobody can connect any more. Takes away the reference of the
+ * thread or event fd. Called with uintr_mutex held.
+ */
+void uintr_receiver_kill(struct uintr_receiver *receiver)
+{
+	lockdep_assert_held(&uintr_mutex);
+
+	uintr_upid_set_silent(receiver->upid);
+	receiver->dead = true;
+	uintr_unbind_receiver(receiver);
+	uintr_receiver_put(receiver);
+}
+
+/* Where notifications for this CPU have to go. */
+static u32 uintr_ndst(unsigned int cpu)
+{
+	u32 apic_id = per_cpu(x86_cpu_to_apicid, cpu);
+
+	return x2apic_mode ? apic_id : (apic_id << 8) & 0xff00;
+}
+
+/**
+ * uintr_upid_set_live - let senders notify this CPU
+ * @upid:	that of current, whose state is about to be loaded
+ *
+ * ON is cleared, too. It can be left over from a notification that went to
+ * where the thread was before, and would suppress all later ones. That is
+ * safe only because PIR is read afterwards: a post before the exchange of the
+ * control word is in PIR by then, and a post after it finds ON and SN clear
+ * and notifies.
+ *
+ * Return: the vectors posted so far, taken out of the UPID
+ */
+u64 uintr_upid_set_live(struct uintr_upid *upid)
+{
+	struct uintr_upid nc = {
+		.nv	= UINTR_NOTIFICATION_VECTOR,
+		.ndst	= uintr_ndst(smp_processor_id()),
+	};
+
+	xchg(&upid->nc, nc.nc);
+	return xchg(&upid->pir, 0);
+}
+
+/**
+ * uintr_upid_set_armed - let senders notify the kernel
+ * @upid:	of a waiter that is in the list of @cpu
+ * @cpu:	where the interrupt has to go
+ *
+ * The caller has to look at PIR afterwards, for the same reason as above.
+ */
+void uintr_upid_set_armed(struct uintr_upid *upid, unsigned int cpu)
+{
+	struct uintr_upid nc = {
+		.nv	= UINTR_WAKE_VECTOR,
+		.ndst	= uintr_ndst(cpu),
+	};
+
+	xchg(&upid->nc, nc.nc);
+}
+
+/* A sender on another CPU may be setting ON: change nothing but SN. */
+void uintr_upid_set_silent(struct uintr_upid *upid)
+{
+	set_bit(UPID_SN_BIT, (unsigned long *)&upid->nc);
+}
+
+/* The receiver of current, or NULL. */
+struct uintr_receiver *uintr_current_receiver(void)
+{
+	struct uintr_task *u = current->thread.uintr;
+
+	return u ? u->receiver : NULL;
+}
+
+/**
+ * uintr_receiver_register - make current a receiver
+ * @handler:	user address of the handler
+ * @flags:	UINTR_HANDLER_FLAG_*
+ *
+ * UIF stays as it is.
+ *
+ * Return: 0, -EBUSY or -ENOMEM
+ */
+int uintr_receiver_register(u64 handler, unsigned int flags)
+{
+	struct uintr_receiver *receiver;
+	struct uintr_state *state;
+	struct uintr_task *u;
+
+	if (uintr_current_receiver())
+		return -EBUSY;
+	if (uintr_task_alloc())
+		return -ENOMEM;
+	receiver = uintr_receiver_alloc();
+	if (!receiver)
+		return -ENOMEM;
+
+	state = uintr_edit_state();
+	state->handler = handler;
+	state->stack_adjust = UINTR_REDZONE;
+	state->uinv = UINTR_NOTIFICATION_VECTOR;
+	state->upid_addr = (unsigned long)receiver->upid;
+
+	u = current->thread.uintr;
+	u->flags = flags;
+	u->kicked = false;
+	uintr_waiter_init(&u->waiter, receiver->upid, current);
+	/* From here on the thread can be armed, if it blocks for the mutex. */
+	scoped_guard(mutex, &uintr_mutex)
+		u->receiver = receiver;
+	trace_uintr_register(handler, flags);
+
+	return 0;
+}
+
+/**
+ * uintr_receiver_unregister - current stops being a receiver
+ *
+ * What has not been delivered is dropped. The target table and UIF stay.
+ */
+void uintr_receiver_unregister(void)
+{
+	struct uintr_task *u = current->thread.uintr;
+	struct uintr_state *state = uintr_edit_state();
+	struct uintr_receiver *receiver = u->receiver;
+
+	trace_uintr_unregister(state->uirr);
+	state->handler = 0;
+	state->stack_adjust = 0;
+	state->uinv = 0;
+	state->upid_addr = 0;
+	state->uirr = 0;
+
+	guard(mutex)(&uintr_mutex);
+	u->receiver = NULL;
+	uintr_disarm(&u->waiter);
+	uintr_receiver_kill(receiver);
+}

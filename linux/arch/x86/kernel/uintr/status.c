@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * User interrupts: what /proc tells. There are no kernel addresses in it.
+ */
+
+#include <linux/proc_fs.h>
+#include <linux/sched/mm.h>
+#include <linux/seq_file.h>
+
+#include <asm/cpufeature.h>
+#include <asm/uintr.h>
+
+#include "uintr.h"
+
+/* The lines of one kind, for all CPUs: offset is that of the counter. */
+static const struct {
+	const char	*name;
+	const char	*text;
+	size_t		offset;
+} uintr_lines[] = {
+	{ "UIN", "User interrupt notifications without a live receiver",
+	  offsetof(struct uintr_counts, spurious) },
+	{ "UIW", "User interrupt wake-ups",
+	  offsetof(struct uintr_counts, wakes) },
+	{ "UIP", "User interrupts posted by the kernel",
+	  offsetof(struct uintr_counts, posts) },
+	{ "UIM", "User interrupts merged on return to user mode",
+	  offsetof(struct uintr_counts, merges) },
+};
+
+/* Lines of /proc/interrupts */
+void uintr_show_interrupts(struct seq_file *m, int prec)
+{
+	int i, cpu;
+
+	for (i = 0; i < ARRAY_SIZE(uintr_lines); i++) {
+		seq_printf(m, "%*s: ", prec, uintr_lines[i].name);
+		for_each_online_cpu(cpu)
+			seq_printf(m, "%10u ",
+				   *(unsigned int *)((char *)per_cpu_ptr(&uintr_counts, cpu) +
+						     uintr_lines[i].offset));
+		seq_printf(m, "  %s\n", uintr_lines[i].text);
+	}
+}
+
+static void show_receiver(struct seq_file *m, struct task_struct *tsk,
+			  struct uintr_task *u)
+{
+	bool saved = test_tsk_thread_flag(tsk, TIF_UINTR);
+
+	seq_printf(m, "uintr_handler:\t%s\n", u->receiver ? "yes" : "no");
+	if (!u->receiver)
+		return;
+
+	seq_printf(m, "uintr_flags:\t%#x\n", u->flags);
+	seq_printf(m, "uintr_vectors:\t%016lx\n",
+		   READ_ONCE(u->receiver->vectors));
+	seq_printf(m, "uintr_posted:\t%016llx\n",
+		   READ_ONCE(u->receiver->upid->pir));
+	/* The rest is in the registers of a CPU unless it is saved. */
+	if (!saved) {
+		seq_puts(m, "uintr_state:\tlive\n");
+		return;
+	}
+	seq_printf(m, "uintr_state:\t%s\n",
+		   READ_ONCE(u->waiter.cpu) == UINTR_NOT_ARMED ? "saved" :
+		   "armed");
+	seq_printf(m, "uintr_pending:\t%016llx\n", u->x.state.uirr);
+	seq_printf(m, "uintr_uif:\t%d\n",
+		   !!(u->x.state.flags & UINTR_STATE_UIF));
+}
+
+/* Lines of /proc/PID/arch_status, nothing for who does not use the feature */
+void uintr_show_status(struct seq_file *m, struct task_struct *tsk)
+{
+	struct mm_struct *mm;
+	struct uintr_task *u;
+
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return;
+
+	mm = get_task_mm(tsk);
+	scoped_guard(mutex, &uintr_mutex) {
+		/* Pairs with uintr_task_alloc(); uintr_exit() has to wait. */
+		u = smp_load_acquire(&tsk->thread.uintr);
+		if (u) {
+			show_receiver(m, tsk, u);
+			seq_printf(m, "uintr_senders:\t%u\n",
+				   mm ? uintr_count_senders(mm) : 0);
+		}
+	}
+	/* The last user of the mm needs the mutex. */
+	if (mm)
+		mmput(mm);
+}

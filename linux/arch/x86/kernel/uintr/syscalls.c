@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * User interrupts: the system calls, their arguments and errors. The order of
+ * the checks is what programs were written for.
+ */
+
+#include <linux/file.h>
+#include <linux/poll.h>
+#include <linux/syscalls.h>
+#include <linux/uaccess.h>
+
+#include <asm/cpufeature.h>
+#include <asm/processor.h>
+#include <asm/uintr.h>
+
+#include "uintr.h"
+
+/* RESTART says how blocking calls end, so they have to end. */
+static bool handler_flags_valid(unsigned int flags)
+{
+	if (flags & ~(UINTR_HANDLER_FLAG_WAITING_ANY |
+		      UINTR_HANDLER_FLAG_RESTART))
+		return false;
+
+	return flags != UINTR_HANDLER_FLAG_RESTART;
+}
+
+/**
+ * sys_uintr_register_handler - receive user interrupts in this thread
+ * @handler:	where they are delivered
+ * @flags:	UINTR_HANDLER_FLAG_*
+ */
+SYSCALL_DEFINE2(uintr_register_handler, u64, handler, unsigned int, flags)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (!handler_flags_valid(flags))
+		return -EINVAL;
+	if (!handler || handler >= TASK_SIZE_MAX)
+		return -EFAULT;
+
+	return uintr_receiver_register(handler, flags);
+}
+
+/**
+ * sys_uintr_unregister_handler - receive no more user interrupts
+ * @flags:	must be 0
+ */
+SYSCALL_DEFINE1(uintr_unregister_handler, unsigned int, flags)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags || !uintr_current_receiver())
+		return -EINVAL;
+
+	uintr_receiver_unregister();
+	return 0;
+}
+
+/**
+ * sys_uintr_create_fd - make an fd for a vector
+ * @vector:	0..63
+ * @flags:	0 for a vector of this thread, or UINTR_FD_EVENT
+ */
+SYSCALL_DEFINE2(uintr_create_fd, u64, vector, unsigned int, flags)
+{
+	struct uintr_receiver *receiver = uintr_current_receiver();
+
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags & ~UINTR_FD_EVENT)
+		return -EINVAL;
+	if (!(flags & UINTR_FD_EVENT) && !receiver)
+		return -EINVAL;
+	if (vector >= UINTR_NR_VECTORS)
+		return -ENOSPC;
+
+	if (flags & UINTR_FD_EVENT)
+		return uintr_event_create(vector);
+	return uintr_fd_create(receiver, vector);
+}
+
+/**
+ * sys_uintr_register_sender - allow this process to send to a vector
+ * @fd:		what uintr_create_fd() returned to the receiver
+ * @flags:	must be 0
+ */
+SYSCALL_DEFINE2(uintr_register_sender, int, fd, unsigned int, flags)
+{
+	struct uintr_fd *ufd;
+
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags)
+		return -EINVAL;
+
+	CLASS(fd, f)(fd);
+	if (!fd_file(f))
+		return -EBADF;
+	ufd = uintr_fd_from_file(fd_file(f));
+	if (!ufd)
+		return -EOPNOTSUPP;
+
+	return uintr_sender_register(ufd);
+}
+
+/**
+ * sys_uintr_unregister_sender - give a connection up
+ * @fd:		the fd it was made through, or its index
+ * @flags:	must be 0
+ *
+ * Older programs pass the fd, newer ones the index. A uintr fd through which
+ * this process is connected goes first, anything else is an index. Only if
+ * it is not a valid one either the errors of the fd are reported.
+ */
+SYSCALL_DEFINE2(uintr_unregister_sender, int, fd, unsigned int, flags)
+{
+	struct uintr_fd *ufd = NULL;
+
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags)
+		return -EINVAL;
+
+	CLASS(fd, f)(fd);
+	if (fd_file(f))
+		ufd = uintr_fd_from_file(fd_file(f));
+	if (!uintr_sender_unregister(ufd, fd))
+		return 0;
+
+	if (!fd_file(f))
+		return -EBADF;
+	return ufd ? -EINVAL : -EOPNOTSUPP;
+}
+
+static int wait_check(u64 usec, unsigned int flags)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags || usec > UINTR_WAIT_MAX_USEC)
+		return -EINVAL;
+	if (!uintr_current_receiver())
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/**
+ * sys_uintr_wait - wait for a user interrupt
+ * @usec:	how long at most, 0 for ever
+ * @flags:	must be 0, unless @usec is 0
+ *
+ * The first programs pass only flags, which have to be 0, and whatever is in
+ * the second register. So a first argument of 0 is all there is then.
+ */
+SYSCALL_DEFINE2(uintr_wait, u64, usec, unsigned int, flags)
+{
+	return wait_check(usec, usec ? flags : 0) ?: uintr_block(usec);
+}
+
+/**
+ * sys_uintr_wait_value - wait for a user interrupt unless one has come
+ * @word:	that the handler changes
+ * @value:	what the caller has found in it
+ * @usec:	how long at most, 0 for ever
+ * @flags:	must be 0
+ *
+ * The handler of this thread does not run in between: it only runs in user
+ * mode.
+ */
+SYSCALL_DEFINE4(uintr_wait_value, u32 __user *, word, u32, value, u64, usec,
+		unsigned int, flags)
+{
+	int ret = wait_check(usec, flags);
+	u32 now;
+
+	if (ret)
+		return ret;
+	if (get_user(now, word))
+		return -EFAULT;
+	if (now != value)
+		return -EAGAIN;
+
+	return uintr_block(usec);
+}
+
+/**
+ * sys_uintr_register_self - send to a vector of this thread
+ * @vector:	0..63
+ * @flags:	must be 0
+ */
+SYSCALL_DEFINE2(uintr_register_self, u64, vector, unsigned int, flags)
+{
+	struct uintr_receiver *receiver = uintr_current_receiver();
+
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags || !receiver)
+		return -EINVAL;
+	if (vector >= UINTR_NR_VECTORS)
+		return -ENOSPC;
+
+	return uintr_sender_register_self(receiver, vector);
+}
+
+/**
+ * sys_uintr_alt_stack - let the handler have a stack of its own
+ * @sp:		its upper end, or 0 for the stack of the interrupted code
+ * @size:	ignored, as it always was
+ * @flags:	must be 0
+ */
+SYSCALL_DEFINE3(uintr_alt_stack, u64, sp, size_t, size, unsigned int, flags)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags)
+		return -EINVAL;
+	if (!uintr_current_receiver())
+		return -EOPNOTSUPP;
+	if (sp >= TASK_SIZE_MAX)
+		return -EFAULT;
+
+	uintr_edit_state()->stack_adjust = sp ? sp | UINTR_STACK_LOAD :
+					   UINTR_REDZONE;
+	return 0;
+}
+
+/**
+ * sys_uintr_ipi_fd - make an fd for the target table of this process
+ * @flags:	must be 0
+ */
+SYSCALL_DEFINE1(uintr_ipi_fd, unsigned int, flags)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags)
+		return -EINVAL;
+
+	return uintr_ipi_fd_create();
+}
+
+#define BIND_EVENTS	(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLERR | EPOLLHUP | \
+			 EPOLLRDNORM | EPOLLRDBAND | EPOLLWRNORM | \
+			 EPOLLWRBAND | EPOLLMSG | EPOLLRDHUP)
+
+/**
+ * sys_uintr_bind - let what an fd can be polled for post to a vector
+ * @uintr_fd:	stands for the vector
+ * @fd:		what can be polled
+ * @events:	EPOLL*, 0 to undo it
+ * @flags:	must be 0
+ */
+SYSCALL_DEFINE4(uintr_bind, int, uintr_fd, int, fd, unsigned int, events,
+		unsigned int, flags)
+{
+	struct uintr_fd *ufd;
+
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags || (events & ~(__force unsigned int)BIND_EVENTS))
+		return -EINVAL;
+
+	CLASS(fd, u)(uintr_fd);
+	CLASS(fd, f)(fd);
+	if (!fd_file(u) || !fd_file(f))
+		return -EBADF;
+	ufd = uintr_fd_from_file(fd_file(u));
+	if (!ufd)
+		return -EOPNOTSUPP;
+	if (fd_file(u)->f_op == &uintr_event_fops)
+		return -EINVAL;
+
+	if (!events)
+		return uintr_unbind_file(ufd, fd_file(f));
+	if (!file_can_poll(fd_file(f)))
+		return -EPERM;
+	return uintr_bind_file(ufd, fd_file(f), (__force __poll_t)events);
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * User interrupts: waking what is asleep.
+ *
+ * The UPID of a blocked thread is armed: it names the kernel's wake vector
+ * and a CPU, and is in the list of this CPU. The wake interrupt looks for
+ * UPIDs in the list that something was posted to. An event fd is armed in the
+ * same way while somebody waits for it.
+ *
+ * Why no wake-up is lost. Let A be the exchange in uintr_upid_set_armed(),
+ * which clears ON and SN, and P a post, which is one atomic operation too.
+ *
+ *  P before A	The bit is in PIR when uintr_arm() looks at it after A; or the
+ *		CPU moved it to UIRR before the state was saved, and uintr_arm()
+ *		looks there too. It sends the wake vector to its own CPU.
+ *  A before P	The first such P finds ON and SN clear, and sends the wake
+ *		vector to the CPU in whose list the waiter is since before A.
+ *		Later posts may find ON set; the same interrupt stands for them.
+ *
+ * The wake interrupt clears ON before it looks at PIR, so a post after its
+ * look notifies again. Everything else that clears ON looks at PIR afterwards,
+ * so an interrupt that goes to where the waiter has been before can be
+ * ignored. tests/models of the emulator's tree has all that as a model.
+ *
+ * A waiter that has fired is not armed and its UPID silent, so a sender cannot
+ * keep a CPU busy, and nobody is woken twice for one post.
+ *
+ * The list lock is taken inside the runqueue lock in uintr_arm(). So the wake
+ * interrupt must not wake anybody while it holds it, and collects the threads.
+ */
+
+#include <linux/cpuhotplug.h>
+#include <linux/hrtimer.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/wake_q.h>
+
+#include <asm/apic.h>
+#include <asm/idtentry.h>
+
+#include "trace.h"
+#include "uintr.h"
+
+struct uintr_armed {
+	raw_spinlock_t		lock;
+	struct list_head	list;
+};
+
+static DEFINE_PER_CPU(struct uintr_armed, uintr_armed);
+
+void uintr_waiter_init(struct uintr_waiter *w, struct uintr_upid *upid,
+		       struct task_struct *task)
+{
+	INIT_LIST_HEAD(&w->node);
+	w->cpu = UINTR_NOT_ARMED;
+	w->upid = upid;
+	w->task = task;
+}
+
+/* The image of a thread is exact while it is armed. */
+static bool waiter_pending(struct uintr_waiter *w)
+{
+	struct uintr_task *u = container_of(w, struct uintr_task, waiter);
+
+	return READ_ONCE(w->upid->pir) || (w->task && u->x.state.uirr);
+}
+
+/**
+ * uintr_arm - have the kernel notified of what is posted
+ * @w:	the waiter; nothing happens if it is armed already, maybe elsewhere
+ *
+ * If something has been posted it fires soon.
+ */
+void uintr_arm(struct uintr_waiter *w)
+{
+	struct uintr_armed *armed;
+	bool pending = false;
+	unsigned long flags;
+	int cpu;
+
+	local_irq_save(flags);
+	cpu = smp_processor_id();
+	armed = this_cpu_ptr(&uintr_armed);
+
+	raw_spin_lock(&armed->lock);
+	/*
+	 * Threads on two CPUs may want to wait for one event fd. The one that
+	 * comes second relies on the first to see what was posted before.
+	 */
+	if (cmpxchg(&w->cpu, UINTR_NOT_ARMED, cpu) == UINTR_NOT_ARMED) {
+		list_add_tail(&w->node, &armed->list);
+		uintr_upid_set_armed(w->upid, cpu);
+		pending = waiter_pending(w);
+		trace_uintr_arm(w->task, cpu, pending);
+	}
+	raw_spin_unlock(&armed->lock);
+
+	/* The list is no place to wake somebody, and maybe w is current. */
+	if (pending)
+		__apic_send_IPI_self(UINTR_WAKE_VECTOR);
+	local_irq_restore(flags);
+}
+
+/**
+ * uintr_disarm - undo uintr_arm()
+ * @w:	nobody arms it at the same time
+ *
+ * The UPID still notifies the kernel, which does not find @w then. When this
+ * returns nobody uses @w any more.
+ */
+void uintr_disarm(struct uintr_waiter *w)
+{
+	struct uintr_armed *armed;
+	unsigned long flags;
+	int cpu;
+
+	/* It may fire, or move to another CPU, before the lock is taken. */
+	while ((cpu = smp_load_acquire(&w->cpu)) != UINTR_NOT_ARMED) {
+		armed = per_cpu_ptr(&uintr_armed, cpu);
+		raw_spin_lock_irqsave(&armed->lock, flags);
+		if (w->cpu == cpu) {
+			list_del_init(&w->node);
+			w->cpu = UINTR_NOT_ARMED;
+		}
+		raw_spin_unlock_irqrestore(&armed->lock, flags);
+	}
+}
+
+static void waiter_fire(struct uintr_waiter *w, struct wake_q_head *wake_q)
+{
+	struct uintr_task *u = container_of(w, struct uintr_task, waiter);
+
+	trace_uintr_wake(w->task, w->upid->pir);
+	this_cpu_inc(uintr_counts.wakes);
+	list_del_init(&w->node);
+	uintr_upid_set_silent(w->upid);
+
+	if (w->task) {
+		WRITE_ONCE(u->kicked, true);
+		/* Ends the sleep without a signal, see uintr_end_syscall(). */
+		set_tsk_thread_flag(w->task, TIF_NOTIFY_SIGNAL);
+		wake_q_add(wake_q, w->task);
+	} else {
+		uintr_event_fire(w);
+	}
+	/* Pairs with uintr_disarm(), after which @w may be freed. */
+	smp_store_release(&w->cpu, UINTR_NOT_ARMED);
+}
+
+DEFINE_IDTENTRY_SYSVEC(sysvec_uintr_wake)
+{
+	struct uintr_armed *armed = this_cpu_ptr(&uintr_armed);
+	struct uintr_waiter *w, *next;
+	DEFINE_WAKE_Q(wake_q);
+
+	apic_eoi();
+
+	raw_spin_lock(&armed->lock);
+	list_for_each_entry_safe(w, next, &armed->list, node) {
+		/* Before the look at PIR: see above. */
+		if (READ_ONCE(w->upid->status) & BIT(UPID_ON_BIT))
+			clear_bit(UPID_ON_BIT, (unsigned long *)&w->upid->nc);
+		if (waiter_pending(w))
+			waiter_fire(w, &wake_q);
+	}
+	raw_spin_unlock(&armed->lock);
+
+	wake_up_q(&wake_q);
+}
+
+/**
+ * uintr_block - wait for a user interrupt
+ * @usec:	how long at most, 0 for ever
+ *
+ * It does not matter what UIF is, and nothing is consumed.
+ *
+ * Return: -EINTR if a user interrupt is pending or a signal came, or 0 when
+ * the time is over
+ */
+int uintr_block(u64 usec)
+{
+	struct uintr_task *u = current->thread.uintr;
+	ktime_t until = ktime_add_us(ktime_get(), usec);
+	int ret = 0;
+
+	/* The CPU collects nothing any more, so the image is exact. */
+	uintr_edit_state();
+	u->waiting = true;
+	while (!ret) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (waiter_pending(&u->waiter))
+			ret = -EINTR;
+		else if (signal_pending(current))
+			ret = usec ? -EINTR : -ERESTARTNOHAND;
+		else if (!usec)
+			schedule();
+		else if (!schedule_hrtimeout(&until, HRTIMER_MODE_ABS))
+			break;
+	}
+	__set_current_state(TASK_RUNNING);
+	u->waiting = false;
+
+	return ret;
+}
+
+/*
+ * A CPU goes offline, and all others wait for it with interrupts off. Nobody
+ * is armed there any more after this: no user thread runs there.
+ */
+static int uintr_cpu_dying(unsigned int cpu)
+{
+	struct uintr_armed *armed = per_cpu_ptr(&uintr_armed, cpu);
+	unsigned int to_cpu = cpumask_any_but(cpu_online_mask, cpu);
+	struct uintr_armed *to = per_cpu_ptr(&uintr_armed, to_cpu);
+	struct uintr_waiter *w;
+
+	raw_spin_lock(&armed->lock);
+	raw_spin_lock_nested(&to->lock, SINGLE_DEPTH_NESTING);
+	list_for_each_entry(w, &armed->list, node) {
+		w->cpu = to_cpu;
+		uintr_upid_set_armed(w->upid, to_cpu);
+	}
+	list_splice_init(&armed->list, &to->list);
+	raw_spin_unlock(&to->lock);
+	raw_spin_unlock(&armed->lock);
+
+	/* What was posted before goes there too. */
+	__apic_send_IPI(to_cpu, UINTR_WAKE_VECTOR);
+	return 0;
+}
+
+int __init uintr_wait_init(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct uintr_armed *armed = per_cpu_ptr(&uintr_armed, cpu);
+
+		raw_spin_lock_init(&armed->lock);
+		INIT_LIST_HEAD(&armed->list);
+	}
+
+	return cpuhp_setup_state_nocalls(CPUHP_AP_X86_UINTR_DYING,
+					 "x86/uintr:dying", NULL,
+					 uintr_cpu_dying);
+}
