@@ -69,6 +69,48 @@ static long block_nanosleep(struct waiter *w)
 	return nanosleep(&hour, &remaining);
 }
 
+/* With a signal mask for the time of the call, which must be undone. */
+static long with_mask(long (*call)(const sigset_t *mask))
+{
+	sigset_t mask, after;
+	int error;
+	long ret;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGUSR2);
+	ret = call(&mask);
+	error = errno;
+	WANT(pthread_sigmask(SIG_BLOCK, NULL, &after), 0);
+	WANT(sigismember(&after, SIGUSR2), 0);
+	errno = error;
+	return ret;
+}
+
+static long ppoll_masked(const sigset_t *mask)
+{
+	struct pollfd p = { .fd = pipe_fd[0], .events = POLLIN };
+
+	return ppoll(&p, 1, NULL, mask);
+}
+
+static long block_ppoll(struct waiter *w)
+{
+	return with_mask(ppoll_masked);
+}
+
+static long io_uring_masked(const sigset_t *mask)
+{
+	long ret = syscall(__NR_io_uring_enter, ring.fd, 0, 1, IORING_ENTER_GETEVENTS,
+			   mask, 8);
+
+	return ret ?: 1;
+}
+
+static long block_io_uring_mask(struct waiter *w)
+{
+	return with_mask(io_uring_masked);
+}
+
 static long block_pause(struct waiter *w)
 {
 	return pause();
@@ -109,6 +151,10 @@ FIXTURE_VARIANT_ADD(block, poll) {
 	.call = block_poll, .end = end_read,
 };
 
+FIXTURE_VARIANT_ADD(block, ppoll) {
+	.call = block_ppoll, .end = end_read,
+};
+
 FIXTURE_VARIANT_ADD(block, epoll_wait) {
 	.call = block_epoll, .end = end_read,
 };
@@ -129,16 +175,22 @@ FIXTURE_VARIANT_ADD(block, io_uring_enter) {
 	.call = block_io_uring, .end = end_io_uring,
 };
 
+FIXTURE_VARIANT_ADD(block, io_uring_enter_mask) {
+	.call = block_io_uring_mask, .end = end_io_uring,
+};
+
 static void nothing(int signal)
 {
 }
 
 FIXTURE_SETUP(block)
 {
+	struct sigaction action = { .sa_handler = nothing };
+
 	WANT(pipe(pipe_fd), 0);
-	if (variant->call == block_io_uring)
-		ring_setup(&ring, 8, 0);
-	signal(SIGUSR1, nothing);
+	ring_setup(&ring, 8, 0);
+	/* Without SA_RESTART */
+	WANT(sigaction(SIGUSR1, &action, NULL), 0);
 }
 
 FIXTURE_TEARDOWN(block)
@@ -274,9 +326,9 @@ TEST_F(block, signal_restart)
 	struct waiter w = { .uif = true, .flags = WAITING, .call = variant->call };
 	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
 
-	WANT(sigaction(SIGUSR2, &action, NULL), 0);
+	WANT(sigaction(SIGIO, &action, NULL), 0);
 	start_waiter(&w);
-	WANT(pthread_kill(w.thread, SIGUSR2), 0);
+	WANT(pthread_kill(w.thread, SIGIO), 0);
 	if (variant->restarts) {
 		stays_blocked(&w);
 		end_normally(variant, &w);

@@ -58,7 +58,7 @@ TEST(register_errors)
 	WANT_ERRNO(ring_register(&ring, IORING_UNREGISTER_UINTR, NULL, 0), ENXIO);
 	WANT_ERRNO(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 0), EINVAL);
 	WANT_ERRNO(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 2), EINVAL);
-	WANT_ERRNO(ring_register(&ring, IORING_REGISTER_UINTR, NULL, 1), EFAULT);
+	WANT_ERRNO(ring_register(&ring, IORING_REGISTER_UINTR, (void *)8, 1), EFAULT);
 	WANT_ERRNO(ring_register(&ring, IORING_REGISTER_UINTR, &bad, 1), EBADF);
 	WANT_ERRNO(ring_register(&ring, IORING_REGISTER_UINTR, &other, 1), EINVAL);
 	WANT_ERRNO(ring_register(&ring, IORING_REGISTER_UINTR, &event, 1), EINVAL);
