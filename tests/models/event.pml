@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Nobody sleeps on an event fd that there is something to read from.
+ *
+ * This is the protocol of linux/arch/x86/kernel/uintr/event.c with wait.c. One
+ * thread reads, and on another CPU another one reads, polls (-DPOLL) or has the
+ * fd in an epoll instance with EPOLLET (-DEPOLL), or there is only this other
+ * one (-DALONE), while senders post.
+ *
+ * The UPID is ARMED on the list of a CPU, with SN=0, or it is silent, with
+ * SN=1. PIR is one bit, as all senders have the same vector; a read takes it.
+ *
+ *	spin -a event.pml && cc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E
+ *
+ * -DPOSTS=n	posts by SENDUIPI
+ */
+#ifndef POSTS
+#define POSTS 3
+#endif
+#ifndef BUG_READ_DOES_NOT_ARM
+#define BUG_READ_DOES_NOT_ARM 0
+#endif
+#ifndef BUG_ARM_SENDS_NOTHING
+#define BUG_ARM_SENDS_NOTHING 0
+#endif
+
+#define NONE 2		/* no CPU */
+
+/* The UPID; NV is always the wake vector. */
+bit on = 0, sn = 1, pir = 0;
+byte ndst = 0;
+
+byte list = NONE;
+bool locked[2];
+bool irq_work = false;
+byte flying[2];		/* wake IPIs that have been sent and not been taken */
+byte posts = 0;
+
+/* The two that wait, each on the CPU of its number */
+bool queued[2];		/* in the fd's wait queue */
+bool woken[2];
+bool asleep[2];
+
+/* As in wait.pml */
+active proctype senduipi()
+{
+end:	do
+	:: posts < POSTS ->
+		d_step {
+			posts++;
+			pir = 1;
+			if
+			:: !on && !sn -> on = 1; flying[ndst]++
+			:: else
+			fi
+		}
+	od
+}
+
+/*
+ * Unlike that of a thread, the PIR of an event fd can be empty here although
+ * ON is set: somebody has read. So ON must be cleared even if nobody is to be
+ * woken, and before the look: after it a post has found ON set and not sent.
+ *
+ * When it has fired it is silent, and senders keep no CPU busy. It is off the
+ * list at last, because from then on others may arm it. The irq_work is queued
+ * in here but runs when the handler is through.
+ */
+proctype wake_irq(byte c)
+{
+	bit fire = 0;
+
+end:	do
+	:: atomic {
+		flying[c] && !locked[c] ->
+		if
+		:: flying[c]--
+		:: flying[c] > 1 -> flying[c] = 0
+		fi;
+		if
+		:: list == c ->
+			locked[c] = true;
+#if !defined(BUG_NO_ON_CLEAR) && !defined(BUG_LATE_ON_CLEAR)
+			on = 0
+#endif
+		:: else -> goto end
+		fi
+	   }
+	   fire = pir;
+#ifdef BUG_LATE_ON_CLEAR
+	   on = 0;
+#endif
+	   if
+	   :: fire ->
+		sn = 1;
+		d_step { list = NONE; locked[c] = false; irq_work = true; fire = 0 }
+	   :: else -> locked[c] = false
+	   fi
+	od
+}
+
+/* The wait queue has a sleeping lock on PREEMPT_RT: not in the wake IRQ. */
+active proctype work()
+{
+end:	do
+	:: d_step {
+			irq_work ->
+			irq_work = false;
+			woken[0] = queued[0];
+			woken[1] = queued[1]
+		}
+	od
+}
+
+/*
+ * One of several who want to arm it does. The others cannot rely on it: they
+ * look at PIR when NC may still say SN=1, and see nothing of a post after
+ * that. So who arms it sends W if there is something, and W wakes them all.
+ */
+inline arm(c)
+{
+	if
+	:: atomic { !locked[c] && list == NONE -> locked[c] = true; list = c };
+		d_step { on = 0; sn = 0; ndst = c };
+		d_step {
+			if
+			:: pir && !BUG_ARM_SENDS_NOTHING -> flying[c]++
+			:: else
+			fi;
+			locked[c] = false
+		}
+	:: list != NONE
+	fi
+}
+
+/*
+ * Is there something to read? Whoever sleeps is in the queue before it asks
+ * this, and asks again when it is woken. It may find the fd still armed when
+ * the wake IRQ has just made it silent: then the wake-up is yet to come.
+ */
+inline readable(c)
+{
+	if
+	:: atomic { pir -> mask = 1 }
+	:: !pir ->
+#ifndef BUG_POLL_DOES_NOT_ARM
+		arm(c);
+#endif
+		mask = pir
+	fi
+}
+
+/* Whoever takes what is there arms: others may be asleep. */
+inline take(c)
+{
+	atomic { got = pir; pir = 0 };
+	if
+	:: BUG_READ_DOES_NOT_ARM && got
+	:: !BUG_READ_DOES_NOT_ARM || !got -> arm(c)
+	fi
+}
+
+/* After a look that showed nothing. The scheduler does its part right. */
+inline sleep(who)
+{
+	atomic { !mask -> asleep[who] = true };
+	atomic { woken[who] -> woken[who] = false; asleep[who] = false }
+}
+
+inline leave_queue(who)
+{
+	atomic { mask -> mask = 0; queued[who] = false; woken[who] = false }
+}
+
+/* A blocking read, or several */
+proctype reader(byte who)
+{
+	bit got, mask;
+
+again:	take(who);
+	if
+	:: atomic { got -> got = 0; goto again }
+	:: atomic { !got -> queued[who] = true }
+	fi;
+#ifdef BUG_READ_ARMS_ONCE
+look:	mask = pir;
+#else
+look:	readable(who);
+#endif
+	if
+	:: leave_queue(who); goto again
+	:: sleep(who); goto look
+	fi
+}
+
+/* poll(), then a read or not, and perhaps never again */
+proctype poller(byte who)
+{
+	bit got, mask;
+
+again:	queued[who] = true;
+look:	readable(who);
+	if
+	:: leave_queue(who)
+	:: sleep(who); goto look
+	fi;
+	if
+	:: take(who); atomic { got = 0; goto again }
+	:: true
+	fi;
+	asleep[who] = true
+}
+
+/* It stays in the queue. An edge makes it look, and then it reads. */
+proctype epoll_edge(byte who)
+{
+	bit got, mask;
+
+	queued[who] = true;
+look:	readable(who);
+	if
+	:: atomic { mask -> mask = 0 }; take(who); got = 0
+	:: !mask
+	fi;
+	sleep(who);
+	goto look
+}
+
+/* Nothing can happen any more. */
+active proctype monitor()
+{
+end:	timeout ->
+	assert(posts == POSTS && asleep[0] && asleep[1] && !pir)
+}
+
+init
+{
+	atomic {
+		run wake_irq(0);
+		run wake_irq(1);
+#ifdef ALONE
+		asleep[0] = true;
+#else
+		run reader(0);
+#endif
+#if defined(POLL)
+		run poller(1)
+#elif defined(EPOLL)
+		run epoll_edge(1)
+#else
+		run reader(1)
+#endif
+	}
+}
