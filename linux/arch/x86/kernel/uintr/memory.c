@@ -44,7 +44,7 @@ void *uintr_page_alloc(void)
 {
 	return __vmalloc_node_range(PAGE_SIZE, PAGE_SIZE, UINTR_AREA_START,
 				    UINTR_AREA_END,
-				    GFP_KERNEL_ACCOUNT | __GFP_ZERO,
+				    GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN,
 				    PAGE_KERNEL, 0, NUMA_NO_NODE,
 				    __builtin_return_address(0));
 }

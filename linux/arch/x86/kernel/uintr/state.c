@@ -213,13 +213,18 @@ bool uintr_end_syscall(struct pt_regs *regs)
 /**
  * uintr_interrupted - has a user interrupt woken current?
  *
- * For those who wait in a loop that clears TIF_NOTIFY_SIGNAL.
+ * For those who wait in a loop that clears TIF_NOTIFY_SIGNAL. They return
+ * -EINTR then, and that needs the flag.
  */
 bool uintr_interrupted(void)
 {
 	struct uintr_task *u = current->thread.uintr;
 
-	return u && READ_ONCE(u->kicked);
+	if (!u || !READ_ONCE(u->kicked))
+		return false;
+
+	set_thread_flag(TIF_NOTIFY_SIGNAL);
+	return true;
 }
 
 /**

@@ -66,20 +66,17 @@ TRACE_EVENT(uintr_post,
 
 /* pid 0 stands for an event fd here and below. */
 TRACE_EVENT(uintr_arm,
-	TP_PROTO(struct task_struct *task, int cpu, bool pending),
-	TP_ARGS(task, cpu, pending),
+	TP_PROTO(struct task_struct *task, int cpu),
+	TP_ARGS(task, cpu),
 	TP_STRUCT__entry(
 		__field(pid_t, pid)
 		__field(int, cpu)
-		__field(bool, pending)
 	),
 	TP_fast_assign(
 		__entry->pid = task ? task->pid : 0;
 		__entry->cpu = cpu;
-		__entry->pending = pending;
 	),
-	TP_printk("pid=%d cpu=%d pending=%d", __entry->pid, __entry->cpu,
-		  __entry->pending)
+	TP_printk("pid=%d cpu=%d", __entry->pid, __entry->cpu)
 );
 
 TRACE_EVENT(uintr_wake,

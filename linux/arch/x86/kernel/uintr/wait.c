@@ -65,39 +65,49 @@ static bool waiter_pending(struct uintr_waiter *w)
 	return READ_ONCE(w->upid->pir) || (w->task && u->x.state.uirr);
 }
 
+/* Arm @w on this CPU, whose list is locked, if nobody else has been faster. */
+static bool arm_here(struct uintr_waiter *w, struct uintr_armed *armed, int cpu)
+{
+	if (cmpxchg(&w->cpu, UINTR_NOT_ARMED, cpu) != UINTR_NOT_ARMED)
+		return false;
+
+	list_add_tail(&w->node, &armed->list);
+	uintr_upid_set_armed(w->upid, cpu);
+	trace_uintr_arm(w->task, cpu);
+	/* A list is no place to wake somebody, and maybe w is current. */
+	if (waiter_pending(w))
+		__apic_send_IPI_self(UINTR_WAKE_VECTOR);
+	return true;
+}
+
 /**
  * uintr_arm - have the kernel notified of what is posted
- * @w:	the waiter; nothing happens if it is armed already, maybe elsewhere
+ * @w:	the waiter; stays where it is if it is armed already
  *
- * If something has been posted it fires soon.
+ * If something has been posted it fires soon. Several threads may arm an
+ * event fd at the same time. One that finds it armed takes the lock of that
+ * list, too: if it is about to fire because of what the thread has just read,
+ * it has to be armed again after that.
  */
 void uintr_arm(struct uintr_waiter *w)
 {
 	struct uintr_armed *armed;
-	bool pending = false;
 	unsigned long flags;
-	int cpu;
+	bool done = false;
+	int here, cpu;
 
 	local_irq_save(flags);
-	cpu = smp_processor_id();
-	armed = this_cpu_ptr(&uintr_armed);
-
-	raw_spin_lock(&armed->lock);
-	/*
-	 * Threads on two CPUs may want to wait for one event fd. The one that
-	 * comes second relies on the first to see what was posted before.
-	 */
-	if (cmpxchg(&w->cpu, UINTR_NOT_ARMED, cpu) == UINTR_NOT_ARMED) {
-		list_add_tail(&w->node, &armed->list);
-		uintr_upid_set_armed(w->upid, cpu);
-		pending = waiter_pending(w);
-		trace_uintr_arm(w->task, cpu, pending);
+	here = smp_processor_id();
+	while (!done) {
+		cpu = READ_ONCE(w->cpu);
+		if (cpu == UINTR_NOT_ARMED)
+			cpu = here;
+		armed = per_cpu_ptr(&uintr_armed, cpu);
+		raw_spin_lock(&armed->lock);
+		done = w->cpu == cpu ||
+		       (cpu == here && arm_here(w, armed, cpu));
+		raw_spin_unlock(&armed->lock);
 	}
-	raw_spin_unlock(&armed->lock);
-
-	/* The list is no place to wake somebody, and maybe w is current. */
-	if (pending)
-		__apic_send_IPI_self(UINTR_WAKE_VECTOR);
 	local_irq_restore(flags);
 }
 
