@@ -20,6 +20,22 @@ TEST(handler_flags)
 	WANT_ERRNO(uintr_register_handler(NULL, 0x80000000), EINVAL);
 }
 
+/* Register_handler: WAITING flags are fine, RESTART needs one of them */
+TEST(handler_waiting)
+{
+	static const unsigned int good[] = { 0x1000, 0x2000, 0x3000, 0x5000, 0x7000 };
+	int i;
+
+	for (i = 0; i < (int)ARRAY_SIZE(good); i++) {
+		WANT(uintr_register_handler(count_handler, good[i]), 0);
+		WANT(uintr_unregister_handler(0), 0);
+	}
+	WANT_ERRNO(uintr_register_handler(count_handler, 0x4000), EINVAL);
+	WANT_ERRNO(uintr_register_handler(count_handler, 0x9000), EINVAL);
+	WANT_ERRNO(uintr_register_handler(NULL, 0x4000), EINVAL);
+	WANT_ERRNO(uintr_register_handler(NULL, 0x1000), EFAULT);
+}
+
 /* Register_handler: no address is EFAULT */
 TEST(handler_null)
 {
@@ -351,6 +367,83 @@ TEST(unsender_fd_first)
 	WANT(uintr_unregister_sender(fd, 0), 0);
 	WANT(senduipi_try(0), SIGSEGV);
 	WANT(senduipi_try(fd), 0);
+}
+
+/* uintr_wait: no handler is EOPNOTSUPP, in both forms */
+TEST(wait_no_handler)
+{
+	WANT_ERRNO(uintr_wait(0, 0), EOPNOTSUPP);
+	WANT_ERRNO(uintr_wait(1000, 0), EOPNOTSUPP);
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT(uintr_unregister_handler(0), 0);
+	WANT_ERRNO(uintr_wait(0, 0), EOPNOTSUPP);
+}
+
+/* uintr_wait: flags and too long a time are EINVAL, handler or not */
+TEST(wait_invalid)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		WANT_ERRNO(uintr_wait(1000, 1), EINVAL);
+		WANT_ERRNO(uintr_wait(UINTR_WAIT_MAX_USEC + 1ull, 0), EINVAL);
+		WANT_ERRNO(uintr_wait(1ull << 40, 0), EINVAL);
+		WANT_ERRNO(uintr_wait(-1, 0), EINVAL);
+		if (i == 0)
+			WANT(uintr_register_handler(count_handler, 0), 0);
+	}
+	WANT(uintr_wait(1, 0), 0);
+}
+
+/* register_self: flags, no handler, and vectors beyond 63, in this order */
+TEST(self_errors)
+{
+	WANT_ERRNO(uintr_register_self(64, 0), EINVAL);
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_register_self(64, 1), EINVAL);
+	WANT_ERRNO(uintr_register_self(0, 1), EINVAL);
+	WANT_ERRNO(uintr_register_self(64, 0), ENOSPC);
+	WANT_ERRNO(uintr_register_self(1ull << 32, 0), ENOSPC);
+	WANT_ERRNO(uintr_register_self(-1, 0), ENOSPC);
+}
+
+/* alt_stack: flags, no handler, and addresses of the kernel, in this order */
+TEST(alt_stack_errors)
+{
+	char none;
+
+	WANT_ERRNO(uintr_alt_stack(KERNEL_ADDRESS, 0, 1), EINVAL);
+	WANT_ERRNO(uintr_alt_stack(KERNEL_ADDRESS, 0, 0), EOPNOTSUPP);
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_alt_stack(NULL, 0, 1), EINVAL);
+	WANT_ERRNO(uintr_alt_stack(KERNEL_ADDRESS, 0, 0), EFAULT);
+	WANT_ERRNO(uintr_alt_stack(NON_CANONICAL, 0, 0), EFAULT);
+	WANT(uintr_alt_stack(NULL, 0, 0), 0);
+	/* The size is ignored, as it always was. */
+	WANT(uintr_alt_stack(&none, -1, 0), 0);
+}
+
+/* ipi_fd: flags are EINVAL; it needs neither a handler nor a table */
+TEST(ipi_fd_errors)
+{
+	WANT_ERRNO(uintr_ipi_fd(1), EINVAL);
+	WANT_OK(uintr_ipi_fd(0));
+}
+
+/* No free fd: EMFILE from everything that makes one, nothing is left behind */
+TEST(emfile)
+{
+	struct rlimit none = { 0, 1024 }, all = { 1024, 1024 };
+	int i;
+
+	for (i = 0; i < 100; i++) {
+		WANT(setrlimit(RLIMIT_NOFILE, &none), 0);
+		WANT_ERRNO(uintr_create_fd(3, UINTR_FD_EVENT), EMFILE);
+		WANT_ERRNO(uintr_ipi_fd(0), EMFILE);
+		WANT(setrlimit(RLIMIT_NOFILE, &all), 0);
+	}
+	WANT_OK(uintr_create_fd(3, UINTR_FD_EVENT));
+	WANT_OK(uintr_ipi_fd(0));
 }
 
 TEST_HARNESS_MAIN

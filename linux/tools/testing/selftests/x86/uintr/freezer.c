@@ -26,7 +26,7 @@ static bool is_frozen(void)
 	return strstr(text, "frozen 1");
 }
 
-static void freeze(bool on)
+static void set_frozen(bool on)
 {
 	write_file(GROUP "/cgroup.freeze", on ? "1" : "0");
 	WAIT_UNTIL(is_frozen() == on);
@@ -138,13 +138,13 @@ static void frozen_receiver(void)
 	for (i = 1; i <= rounds; i++) {
 		WAIT_UNTIL(thread_state(pid, pid) == 'S');
 		if (i & 1) {
-			freeze(true);
+			set_frozen(true);
 			before = wakes();
 			_senduipi(0);
 		} else {
 			/* The post and the freezer race. */
 			_senduipi(0);
-			freeze(true);
+			set_frozen(true);
 			before = wakes();
 		}
 		for (k = 0; k < 200; k++) {
@@ -155,7 +155,7 @@ static void frozen_receiver(void)
 		WANT(wakes() - before <= 2, true);
 		if (i & 1)
 			WANT(shared->handled, i - 1);
-		freeze(false);
+		set_frozen(false);
 		WAIT_UNTIL(shared->handled == i);
 		WAIT_UNTIL(shared->returned >= (long)i);
 	}
@@ -219,22 +219,22 @@ TEST_F(freezer, running)
 	WANT(uintr_register_sender(fd, 0), 0);
 	put_into_group(pid);
 	for (i = 1; i <= 20; i++) {
-		freeze(true);
+		set_frozen(true);
 		_senduipi(0);
 		for (k = 0; k < 200; k++) {
 			sched_yield();
 			WANT(is_frozen(), true);
 			WANT(shared->handled, i - 1);
 		}
-		freeze(false);
+		set_frozen(false);
 		WAIT_UNTIL(shared->handled == i);
 	}
 	/* Killed while it is frozen, with something pending. */
-	freeze(true);
+	set_frozen(true);
 	_senduipi(0);
 	WANT(kill(pid, SIGKILL), 0);
 	WANT(WTERMSIG(join_child(pid)), SIGKILL);
-	freeze(false);
+	set_frozen(false);
 }
 
 TEST_HARNESS_MAIN

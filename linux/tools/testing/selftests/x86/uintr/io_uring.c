@@ -39,19 +39,14 @@ static bool have_native(void)
 	       errno == EBADF;
 }
 
-#define SKIP_UNLESS_NATIVE()						\
-	do {								\
-		if (!have_native())					\
-			SKIP(return, "no IORING_REGISTER_UINTR");	\
-	} while (0)
-
 /* Register and unregister: errors of every misuse */
 TEST(register_errors)
 {
 	int fd, event, other, bad = -1;
 
 	ring_setup(&ring, 8, 0);
-	SKIP_UNLESS_NATIVE();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
 	fd = receiver();
 	event = WANT_OK(uintr_create_fd(3, UINTR_FD_EVENT));
 	other = eventfd(0, 0);
@@ -90,7 +85,8 @@ TEST(native)
 	int fd;
 
 	ring_setup(&ring, 8, 0);
-	SKIP_UNLESS_NATIVE();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
 	fd = receiver();
 	WANT(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 1), 0);
 	submit_and_drain(false);
@@ -102,7 +98,8 @@ TEST(native_sqpoll)
 	int fd;
 
 	ring_setup(&ring, 8, IORING_SETUP_SQPOLL);
-	SKIP_UNLESS_NATIVE();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
 	fd = receiver();
 	WANT(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 1), 0);
 	submit_and_drain(true);
@@ -114,7 +111,8 @@ TEST(native_fd_closed)
 	int fd;
 
 	ring_setup(&ring, 8, 0);
-	SKIP_UNLESS_NATIVE();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
 	fd = receiver();
 	WANT(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 1), 0);
 	close(fd);
@@ -128,7 +126,8 @@ TEST(native_unregister)
 	int fd, i;
 
 	ring_setup(&ring, 8, 0);
-	SKIP_UNLESS_NATIVE();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
 	fd = receiver();
 	_stui();
 	WANT(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 1), 0);
@@ -186,7 +185,8 @@ TEST(reads)
 	int fd, file, i;
 
 	ring_setup(&ring, BLOCKS, 0);
-	SKIP_UNLESS_NATIVE();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
 	fd = receiver();
 	WANT(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 1), 0);
 	file = WANT_OK(open("/tmp/reads", O_RDWR | O_CREAT | O_TRUNC, 0600));
@@ -223,7 +223,8 @@ TEST(receiver_exits)
 	struct io_uring_cqe cqe;
 
 	ring_setup(&ring, 64, 0);
-	SKIP_UNLESS_NATIVE();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
 	WANT(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 1), 0);
 	close(fd);
 	ring_submit(&ring, &nop, false);
@@ -252,7 +253,8 @@ TEST(exit_with_requests)
 	int i;
 
 	ring_setup(&ring, 8, 0);
-	SKIP_UNLESS_NATIVE();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
 	for (i = 0; i < 20; i++)
 		WANT(run_in_child(exit_with_ring), 0);
 }
