@@ -17,8 +17,8 @@
 #ifndef POSTS
 #define POSTS 3
 #endif
-#ifndef BUG_READ_DOES_NOT_ARM
-#define BUG_READ_DOES_NOT_ARM 0
+#ifndef BUG_ARM_LOOKS_UNLOCKED
+#define BUG_ARM_LOOKS_UNLOCKED 0
 #endif
 #ifndef BUG_ARM_SENDS_NOTHING
 #define BUG_ARM_SENDS_NOTHING 0
@@ -63,8 +63,8 @@ end:	do
  * woken, and before the look: after it a post has found ON set and not sent.
  *
  * When it has fired it is silent, and senders keep no CPU busy. It is off the
- * list at last, because from then on others may arm it. The irq_work is queued
- * in here but runs when the handler is through.
+ * list at last, because from then on others may arm it. The irq_work runs when
+ * the handler is through.
  */
 proctype wake_irq(byte c)
 {
@@ -113,9 +113,11 @@ end:	do
 }
 
 /*
- * One of several who want to arm it does. The others cannot rely on it: they
- * look at PIR when NC may still say SN=1, and see nothing of a post after
- * that. So who arms it sends W if there is something, and W wakes them all.
+ * One of several who want to arm it does, and sends W if there is something:
+ * it has been posted while SN was 1, and others may be asleep already.
+ *
+ * When the others are through here it is armed as well, and not just about to
+ * fire or about to be armed: they have seen that under the lock of its list.
  */
 inline arm(c)
 {
@@ -129,14 +131,13 @@ inline arm(c)
 			fi;
 			locked[c] = false
 		}
-	:: list != NONE
+	:: list != NONE && (!locked[list % 2] || BUG_ARM_LOOKS_UNLOCKED)
 	fi
 }
 
 /*
- * Is there something to read? Whoever sleeps is in the queue before it asks
- * this, and asks again when it is woken. It may find the fd still armed when
- * the wake IRQ has just made it silent: then the wake-up is yet to come.
+ * For poll(). It makes no difference that the fd is not armed if there is
+ * something to read: nobody sleeps then, and whoever reads arms.
  */
 inline readable(c)
 {
@@ -150,14 +151,21 @@ inline readable(c)
 	fi
 }
 
-/* Whoever takes what is there arms: others may be asleep. */
+/*
+ * Others may be asleep, whom the next post has to wake. So nothing is taken
+ * without arming after it, and PIR = 0 means: it is armed, or will be at once.
+ */
 inline take(c)
 {
 	atomic { got = pir; pir = 0 };
+#ifdef BUG_READ_DOES_NOT_ARM
 	if
-	:: BUG_READ_DOES_NOT_ARM && got
-	:: !BUG_READ_DOES_NOT_ARM || !got -> arm(c)
+	:: got
+	:: !got -> arm(c)
 	fi
+#else
+	arm(c)
+#endif
 }
 
 /* After a look that showed nothing. The scheduler does its part right. */
@@ -182,11 +190,7 @@ again:	take(who);
 	:: atomic { got -> got = 0; goto again }
 	:: atomic { !got -> queued[who] = true }
 	fi;
-#ifdef BUG_READ_ARMS_ONCE
 look:	mask = pir;
-#else
-look:	readable(who);
-#endif
 	if
 	:: leave_queue(who); goto again
 	:: sleep(who); goto look
