@@ -10,7 +10,7 @@
  * The UPID is ARMED on the list of a CPU, with SN=0, or it is silent, with
  * SN=1. PIR is one bit, as all senders have the same vector; a read takes it.
  *
- *	spin -a event.pml && cc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E
+ *	spin -a event.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -E
  *
  * -DPOSTS=n	posts by SENDUIPI
  */

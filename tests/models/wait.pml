@@ -8,7 +8,7 @@
  * order, merged or not. The thread is preempted anywhere, is woken for no
  * reason, gets signals, sets and clears UIF; a CPU goes offline (-DHOTPLUG).
  *
- *	spin -a wait.pml && cc -O2 -DSAFETY -DCOLLAPSE -o pan pan.c && ./pan -E
+ *	spin -a wait.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -E
  *
  * must find nothing, and with each -DBUG_... it must find the sleep that
  * nobody ends. tests/models/run does all that.
