@@ -17,9 +17,8 @@ UINTR_CFLAGS := -muintr -mgeneral-regs-only -minline-all-stringops
 
 guest_src := $(SRC)/guest
 guest_out := $(BUILD)/guest
-guest_uintr := uintr-sample
-guest_plain := avx-migrate qemu-exit \
-	$(patsubst $(guest_src)/%.c,%,$(wildcard $(guest_src)/uintr-renumber.c))
+guest_uintr := uintr-sample tests/old-numbers
+guest_plain := avx-migrate qemu-exit uintr-renumber
 guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg man run-tests)
 
 # The selftests come from the staged tree, whose makefiles they use.
@@ -72,7 +71,7 @@ $(BUILD)/src/linux/arch/x86/Kconfig: stage-linux
 	@:
 
 $(addprefix $(guest_out)/,$(guest_uintr)): $(guest_out)/%: $(guest_src)/%.c \
-		$(wildcard $(guest_src)/*.h $(guest_src)/tests/*.h)
+		$(wildcard $(guest_src)/*.h)
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) $(UINTR_CFLAGS) -I$(guest_src) -o $@ $<
 
