@@ -432,6 +432,16 @@ static long poll_then_read(int fd)
 	return read_event(fd);
 }
 
+/* On another CPU than where it was armed by the last read */
+static long move_and_read(int fd)
+{
+	static int cpu;
+
+	pin_to(cpu++ % nr_cpus());
+	random_delay();
+	return read_event(fd);
+}
+
 static int race_epoll;
 
 static long epoll_then_read(int fd)
@@ -445,8 +455,6 @@ static long epoll_then_read(int fd)
 /* Going to sleep races with posts, as in wait_kernel_race. */
 static void run_race(long (*wait)(int fd))
 {
-	uint32_t random = 1;
-	volatile uint32_t n;
 	pthread_t thread;
 	long i;
 
@@ -462,10 +470,8 @@ static void run_race(long (*wait)(int fd))
 	}
 	thread = start(race_reader, NULL);
 	for (i = 1; i <= rounds; i++) {
-		WAIT_UNTIL(load(round_of_reader) == i);
-		random = random * 1103515245 + 12345;
-		for (n = (random >> 8) % 20000 >> (random >> 28); n; n--)
-			;
+		SPIN_UNTIL(load(round_of_reader) == i);
+		random_delay();
 		_senduipi(0);
 	}
 	pthread_join(thread, NULL);
@@ -475,6 +481,12 @@ static void run_race(long (*wait)(int fd))
 TEST(U6_race_read)
 {
 	run_race(wait_read);
+}
+
+/* The same from CPU to CPU, sometimes there before the wake-up */
+TEST(U6_race_read_moving)
+{
+	run_race(move_and_read);
 }
 
 /* poll() against SENDUIPI */
@@ -498,7 +510,8 @@ static void *race_poller(void *arg)
 
 	for (i = 1; i <= rounds; i++) {
 		/* The others have read the last one. */
-		WAIT_UNTIL(load(round_of_reader) == i);
+		SPIN_UNTIL(load(round_of_reader) == i);
+		random_delay();
 		wait_poll(shared_fd);
 		store(*mine, i);
 		alive();
@@ -519,6 +532,7 @@ TEST(race_two_pollers)
 		thread[i] = start(race_poller, (void *)&polled[i]);
 	for (i = 1; i <= rounds; i++) {
 		store(round_of_reader, i);
+		random_delay();
 		_senduipi(0);
 		WAIT_UNTIL(load(polled[0]) == i && load(polled[1]) == i);
 		WANT(read_event(shared_fd), 1 << 3);

@@ -70,6 +70,20 @@ static inline long nr_rounds(long quick, long full)
 	return strcmp(value, "full") ? strtol(value, NULL, 0) : full;
 }
 
+/*
+ * Spend some time, so that two threads meet in all ways: any time up to that
+ * of a system call that blocks, short times as often as long ones.
+ */
+static inline void random_delay(void)
+{
+	static __thread uint32_t state = 1;
+	volatile uint32_t n;
+
+	state = state * 1664525 + 1013904223;
+	for (n = (state >> 8) % 8192 >> (state >> 29); n; n--)
+		;
+}
+
 static inline int nr_cpus(void)
 {
 	return sysconf(_SC_NPROCESSORS_ONLN);

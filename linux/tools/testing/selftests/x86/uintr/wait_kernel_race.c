@@ -7,8 +7,9 @@
  */
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
-#include "fds.h"
+#include "uintr.h"
 
 static volatile long round_of_receiver;
 static volatile uint32_t word;
@@ -49,6 +50,13 @@ static void block_with_limit(uint32_t seen)
 		WANT(uintr_wait_value(&word, seen, UINTR_WAIT_MAX_USEC, 0) < 0, true);
 }
 
+/* Each time on another CPU, with the notification maybe still on its way */
+static void block_and_move(uint32_t seen)
+{
+	pin_to(seen % nr_cpus());
+	block_uif_1(seen);
+}
+
 /* As an io multiplexer does it: any system call, ended because of WAITING */
 static int never_ready[2];
 
@@ -71,10 +79,12 @@ struct race {
 };
 
 static volatile pid_t receiver_tid;
+static long nr_asleep;
 
 static void *receive(void *arg)
 {
 	const struct race *race = arg;
+	struct rusage usage;
 	long i;
 
 	if (receiver_cpu >= 0)
@@ -90,21 +100,9 @@ static void *receive(void *arg)
 		WANT(word, i);
 		alive();
 	}
+	WANT(getrusage(RUSAGE_THREAD, &usage), 0);
+	nr_asleep = usage.ru_nvcsw;
 	return NULL;
-}
-
-static uint32_t random_state = 1;
-
-/* Up to @max turns of a loop, small numbers more often than large ones */
-static void random_delay(uint32_t max)
-{
-	volatile uint32_t n;
-
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 17;
-	random_state ^= random_state << 5;
-	for (n = random_state % max >> (random_state >> 28); n; n--)
-		;
 }
 
 static void run_race(const struct race *race)
@@ -122,11 +120,11 @@ static void run_race(const struct race *race)
 	if (race->kernel_posts)
 		WANT(uintr_bind(fd_of_receiver, event, EPOLLIN, 0), 0);
 	for (i = 1; i <= rounds; i++) {
-		WAIT_UNTIL(load(round_of_receiver) == i);
+		SPIN_UNTIL(load(round_of_receiver) == i);
 		if (race->late)
 			WAIT_UNTIL(thread_state(getpid(), receiver_tid) == 'S');
 		else
-			random_delay(20000);
+			random_delay();
 		if (race->kernel_posts)
 			WANT(write(event, &one, sizeof(one)), sizeof(one));
 		else
@@ -134,6 +132,7 @@ static void run_race(const struct race *race)
 	}
 	pthread_join(thread, NULL);
 	WANT(handled[3], rounds);
+	ksft_print_msg("%ld rounds, asleep in %ld of them\n", rounds, nr_asleep);
 }
 
 /* UIF 0: CLUI, test, uintr_wait, STUI */
@@ -172,6 +171,12 @@ TEST(U6_one_cpu)
 	receiver_cpu = 0;
 	pin_to(0);
 	run_race(&(struct race){ .block = block_uif_1, .uif = true });
+}
+
+/* UIF 1, and the receiver moves from CPU to CPU between sleeps */
+TEST(U6_moving)
+{
+	run_race(&(struct race){ .block = block_and_move, .uif = true });
 }
 
 /* The kernel posts, for an eventfd that is bound */

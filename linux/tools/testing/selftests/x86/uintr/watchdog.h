@@ -38,6 +38,17 @@ static unsigned int hung_after = 120;
 			sched_yield();					\
 	}))
 
+/* The same without system calls, for who must not be late. */
+#define SPIN_UNTIL(condition)						\
+	AWAIT(#condition, ({						\
+		unsigned int __n = 0;					\
+									\
+		while (!(condition)) {					\
+			if (!(++__n & 0xfff))				\
+				sched_yield();				\
+		}							\
+	}))
+
 /* A round has been done. */
 static inline void alive(void)
 {
