@@ -413,12 +413,16 @@ TEST(thousand)
 static volatile long round_of_reader;
 static long rounds;
 static long (*race_wait)(int fd);
+static bool race_moving;
 
 static void *race_reader(void *arg)
 {
 	long i;
 
 	for (i = 1; i <= rounds; i++) {
+		/* On another CPU than where it was armed by the last read */
+		if (race_moving)
+			pin_to(i % nr_cpus());
 		store(round_of_reader, i);
 		race_wait(shared_fd);
 		alive();
@@ -429,16 +433,6 @@ static void *race_reader(void *arg)
 static long poll_then_read(int fd)
 {
 	wait_poll(fd);
-	return read_event(fd);
-}
-
-/* On another CPU than where it was armed by the last read */
-static long move_and_read(int fd)
-{
-	static int cpu;
-
-	pin_to(cpu++ % nr_cpus());
-	random_delay();
 	return read_event(fd);
 }
 
@@ -486,7 +480,8 @@ TEST(U6_race_read)
 /* The same from CPU to CPU, sometimes there before the wake-up */
 TEST(U6_race_read_moving)
 {
-	run_race(move_and_read);
+	race_moving = true;
+	run_race(wait_read);
 }
 
 /* poll() against SENDUIPI */

@@ -50,13 +50,6 @@ static void block_with_limit(uint32_t seen)
 		WANT(uintr_wait_value(&word, seen, UINTR_WAIT_MAX_USEC, 0) < 0, true);
 }
 
-/* Each time on another CPU, with the notification maybe still on its way */
-static void block_and_move(uint32_t seen)
-{
-	pin_to(seen % nr_cpus());
-	block_uif_1(seen);
-}
-
 /* As an io multiplexer does it: any system call, ended because of WAITING */
 static int never_ready[2];
 
@@ -76,6 +69,8 @@ struct race {
 	/* Post only once the thread is in the system call */
 	bool late;
 	bool kernel_posts;
+	/* From CPU to CPU between sleeps */
+	bool moving;
 };
 
 static volatile pid_t receiver_tid;
@@ -95,6 +90,8 @@ static void *receive(void *arg)
 		_stui();
 	store(fd_of_receiver, WANT_OK(uintr_create_fd(3, 0)));
 	for (i = 1; i <= rounds; i++) {
+		if (race->moving)
+			pin_to(i % nr_cpus());
 		store(round_of_receiver, i);
 		race->block(i - 1);
 		WANT(word, i);
@@ -176,7 +173,7 @@ TEST(U6_one_cpu)
 /* UIF 1, and the receiver moves from CPU to CPU between sleeps */
 TEST(U6_moving)
 {
-	run_race(&(struct race){ .block = block_and_move, .uif = true });
+	run_race(&(struct race){ .block = block_uif_1, .uif = true, .moving = true });
 }
 
 /* The kernel posts, for an eventfd that is bound */
