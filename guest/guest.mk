@@ -17,8 +17,9 @@ UINTR_CFLAGS := -muintr -mgeneral-regs-only -minline-all-stringops
 
 guest_src := $(SRC)/guest
 guest_out := $(BUILD)/guest
-guest_uintr := uintr-sample tests/old-numbers
-guest_plain := avx-migrate qemu-exit uintr-renumber
+guest_uintr := uintr-sample tests/old-numbers \
+	$(patsubst $(guest_src)/%.c,%,$(wildcard $(guest_src)/examples/*.c))
+guest_plain := avx-migrate qemu-exit uintr-renumber tests/examples
 guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg man run-tests)
 
 # The selftests come from the staged tree, whose makefiles they use.
