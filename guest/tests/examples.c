@@ -12,7 +12,8 @@ static const struct {
 	{ "timer", "the timer has expired\n" },
 };
 
-#define EXAMPLES (sizeof(examples) / sizeof(examples[0]))
+#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define EXAMPLES	ARRAY_SIZE(examples)
 
 /* Returns 0 if the program prints what it shall, and ends with status 0. */
 static int run(const char *program, const char *wanted)
