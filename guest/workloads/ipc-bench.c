@@ -72,10 +72,11 @@ static void check_content(const uint8_t *data, size_t size, uint64_t tag)
 	if (size >= sizeof(tag)) {
 		memcpy(&got, data, sizeof(got));
 		if (got != tag)
-			bench_die("wanted message number %llu from side %c, got the tag %llx",
+			bench_die("wanted message %llu from side %c, got message %llu from side %c",
 				  (unsigned long long)tag / SIDES,
 				  (char)('A' + tag % SIDES),
-				  (unsigned long long)got);
+				  (unsigned long long)got / SIDES,
+				  (char)('A' + got % SIDES));
 		at = sizeof(tag);
 	}
 	if (at == size || (data[at] == (uint8_t)tag &&
