@@ -92,7 +92,7 @@ $(selftests): selftests
 # The guest has nothing that could format a page.
 $(man_pages): $(guest_out)/man/%: $(SRC)/docs/man/%
 	@mkdir -p $(@D)
-	nroff -man -Tascii -P-cbou $< > $@
+	groff -man -Tascii -P-cbou $< > $@
 
 $(BUILD)/initramfs.cpio.gz: $(guest_programs) $(guest_scripts) $(uapi_header) \
 		$(man_pages)
