@@ -27,7 +27,7 @@ static bool file_has(const char *path, const char *text)
 
 static bool is_rt(void)
 {
-	return file_has("/sys/kernel/realtime", "1");
+	return file_has("/proc/version", "PREEMPT_RT");
 }
 
 /* lockdep turns itself off when it has something to say. */
