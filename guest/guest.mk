@@ -17,8 +17,7 @@ UINTR_CFLAGS := -muintr -mgeneral-regs-only -minline-all-stringops
 
 guest_src := $(SRC)/guest
 guest_out := $(BUILD)/guest
-guest_uintr := uintr-sample tests/old-numbers \
-	$(patsubst $(guest_src)/%.c,%,$(wildcard $(guest_src)/examples/*.c))
+guest_uintr := uintr-sample tests/old-numbers
 guest_plain := avx-migrate qemu-exit uintr-renumber tests/examples
 guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg man run-tests)
 
@@ -26,6 +25,10 @@ guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg man run-
 selftests_dir := tools/testing/selftests/x86/uintr
 selftests := $(patsubst $(SRC)/linux/$(selftests_dir)/%.c,$(guest_out)/tests/%,\
 	$(wildcard $(SRC)/linux/$(selftests_dir)/*.c))
+
+# The programs of docs/uintr-api.rst
+examples := $(patsubst $(SRC)/docs/%.c,$(guest_out)/%,\
+	$(wildcard $(SRC)/docs/examples/*.c))
 
 # What else the image has: the API's header, and its manual as text
 uapi_header := $(SRC)/linux/arch/x86/include/uapi/asm/uintr.h
@@ -36,7 +39,7 @@ guest_files := /usr/include/asm/uintr.h=$(uapi_header) \
 		/usr/share/man/cat$(subst .,,$(suffix $(p)))/$(notdir $(p))=$(p))
 
 guest_programs := $(addprefix $(guest_out)/,$(guest_uintr) $(guest_plain)) \
-	$(selftests)
+	$(examples) $(selftests)
 include $(guest_src)/workloads/workloads.mk
 
 # Which fragments of guest/kernels, a later one overruling, make a variant
@@ -75,6 +78,10 @@ $(addprefix $(guest_out)/,$(guest_uintr)): $(guest_out)/%: $(guest_src)/%.c \
 		$(wildcard $(guest_src)/*.h)
 	@mkdir -p $(@D)
 	$(GUEST_CC) $(GUEST_CFLAGS) $(UINTR_CFLAGS) -I$(guest_src) -o $@ $<
+
+$(examples): $(guest_out)/%: $(SRC)/docs/%.c $(guest_src)/uintr-user.h
+	@mkdir -p $(@D)
+	$(GUEST_CC) $(GUEST_CFLAGS) -muintr -I$(guest_src) -o $@ $<
 
 $(addprefix $(guest_out)/,$(guest_plain)): $(guest_out)/%: $(guest_src)/%.c
 	@mkdir -p $(@D)
