@@ -63,8 +63,8 @@ end:	do
  * woken, and before the look: after it a post has found ON set and not sent.
  *
  * When it has fired it is silent, and senders keep no CPU busy. It is off the
- * list at last, because from then on others may arm it. The irq_work runs when
- * the handler is through.
+ * list at last, because from then on others may arm it. The irq_work may run on
+ * another CPU, before this is through.
  */
 proctype wake_irq(byte c)
 {
@@ -93,7 +93,8 @@ end:	do
 	   if
 	   :: fire ->
 		sn = 1;
-		d_step { list = NONE; locked[c] = false; irq_work = true; fire = 0 }
+		irq_work = true;
+		d_step { list = NONE; locked[c] = false; fire = 0 }
 	   :: else -> locked[c] = false
 	   fi
 	od
