@@ -84,6 +84,8 @@ bool notify_signal = false;	/* TIF_NOTIFY_SIGNAL */
 bool sigpending = false;
 byte list = NONE;		/* ARMED: whose list it is on */
 bool kicked = false;		/* woken, and not in user mode since */
+byte kicks = 0;			/* how often */
+bool frozen = false;		/* by the cgroup freezer, on its way out */
 bool computes = false;		/* does not call the kernel any more */
 
 byte trouble = TROUBLE;
@@ -262,7 +264,7 @@ end:	do
 		kick = pending;
 #endif
 		if
-		:: kick -> assert(!kicked); kicked = !RFC
+		:: kick -> kicked = !RFC; kicks++; assert(kicks <= 2)
 		:: else -> locked[c] = false; in_irq[c] = false
 		fi
 	   }
@@ -328,7 +330,8 @@ inline save()
  * is something pending this CPU sends W to itself.
  *
  * A thread that is on a list already stays there, whatever CPU it is on now:
- * the handler of that CPU does all that has to be done.
+ * the handler of that CPU does all that has to be done. If the handler has it
+ * just now, it is armed once more.
  *
  * A thread that was kicked is on its way to user mode. Something may clear its
  * TIF_NOTIFY_SIGNAL and sleep, as the cgroup freezer does. If it was armed
@@ -338,18 +341,23 @@ inline switch_out()
 {
 	d_step { irqs_off[cpu] = true; save() };
 	if
-	:: state == INTERRUPTIBLE && waits && list == NONE &&
-	   (!kicked || BUG_REARM) && !RFC ->
-		atomic { !locked[cpu] -> list = cpu };
-		d_step { on = clear_on(on); sn = 0; nv = W; ndst = cpu };
-		d_step {
-			if
-			:: look -> flying_w[cpu]++
-			:: else
-			fi;
-			irqs_off[cpu] = false;
-			on_cpu = false
-		}
+	:: state == INTERRUPTIBLE && waits && (!kicked || BUG_REARM) && !RFC ->
+		if
+		:: atomic { list == NONE && !locked[cpu] -> list = cpu };
+			d_step { on = clear_on(on); sn = 0; nv = W; ndst = cpu };
+			d_step {
+				if
+				:: look -> flying_w[cpu]++
+				:: else
+				fi;
+				irqs_off[cpu] = false;
+				on_cpu = false
+			}
+		:: atomic { list != NONE && !locked[list % 2] ->
+				irqs_off[cpu] = false;
+				on_cpu = false
+			}
+		fi
 	:: else -> d_step { irqs_off[cpu] = false; on_cpu = false }
 	fi
 	/* What follows happens when the scheduler has set on_cpu. */
@@ -417,6 +425,7 @@ inline return_to_user()
 			uinv[cpu] = 1;
 			live = true;
 			kicked = false;
+			kicks = 0;
 			irqs_off[cpu] = false
 		}
 	:: else -> irqs_off[cpu] = false
@@ -425,7 +434,8 @@ inline return_to_user()
 
 /*
  * Any blocking call: the usual loop, which ends when what it waits for has
- * come. io_uring clears the flag, and therefore has to look at kicked.
+ * come. Two clear the flag: io_uring, which therefore has to look at kicked,
+ * and the freezer, which sleeps again until it is woken for another reason.
  */
 inline sys_read()
 {
@@ -442,12 +452,13 @@ inline sys_read()
 			notify_signal = false;
 			if
 			:: kicked && !BUG_LOST_KICK -> break
-			:: else
+			:: kicked && !BUG_LOST_KICK -> frozen = true
+			:: !kicked || BUG_LOST_KICK
 			fi
 		:: break
 		fi
 	od;
-	state = RUNNING
+	atomic { state = RUNNING; frozen = false }
 }
 
 /* uintr_wait() does not look at UIF, and it consumes nothing. */
@@ -586,7 +597,7 @@ end:	timeout ->
 	:: computes -> assert(on_cpu && live && !pir)
 	:: else ->
 		assert(!on_cpu && !on_rq && state == INTERRUPTIBLE);
-		assert(!pending || !waits)
+		assert(!pending || !waits || frozen)
 	fi
 }
 
