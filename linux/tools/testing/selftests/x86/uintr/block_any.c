@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <sys/epoll.h>
+#include <sys/un.h>
 #include <time.h>
 
 #include "ring.h"
@@ -130,6 +131,44 @@ static void end_io_uring(void)
 	ring_submit(&ring, &sqe, false);
 }
 
+static int listener;
+
+static long block_accept(struct waiter *w)
+{
+	long ret = accept(listener, NULL, NULL);
+
+	return ret < 0 ? ret : 1;
+}
+
+static void end_accept(void)
+{
+	struct sockaddr_un name;
+	socklen_t size = sizeof(name);
+
+	WANT(getsockname(listener, (struct sockaddr *)&name, &size), 0);
+	WANT(connect(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&name, size), 0);
+}
+
+static pid_t pausing_child;
+
+static long block_waitpid(struct waiter *w)
+{
+	long ret = waitpid(pausing_child, NULL, 0);
+
+	return ret < 0 ? ret : 1;
+}
+
+static void end_waitpid(void)
+{
+	WANT(kill(pausing_child, SIGKILL), 0);
+}
+
+static void pause_for_ever(void)
+{
+	for (;;)
+		pause();
+}
+
 FIXTURE(block)
 {
 };
@@ -163,6 +202,14 @@ FIXTURE_VARIANT_ADD(block, futex) {
 	.call = block_futex, .end = end_futex, .restarts = true,
 };
 
+FIXTURE_VARIANT_ADD(block, accept) {
+	.call = block_accept, .end = end_accept, .restarts = true,
+};
+
+FIXTURE_VARIANT_ADD(block, waitpid) {
+	.call = block_waitpid, .end = end_waitpid, .restarts = true,
+};
+
 FIXTURE_VARIANT_ADD(block, nanosleep) {
 	.call = block_nanosleep,
 };
@@ -189,12 +236,24 @@ FIXTURE_SETUP(block)
 
 	WANT(pipe(pipe_fd), 0);
 	ring_setup(&ring, 8, 0);
+	if (variant->call == block_accept) {
+		struct sockaddr_un any = { .sun_family = AF_UNIX };
+
+		listener = WANT_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+		/* The kernel finds an abstract name. */
+		WANT(bind(listener, (struct sockaddr *)&any, sizeof(any.sun_family)), 0);
+		WANT(listen(listener, 1), 0);
+	}
+	if (variant->call == block_waitpid)
+		pausing_child = start_child(pause_for_ever);
 	/* Without SA_RESTART */
 	WANT(sigaction(SIGUSR1, &action, NULL), 0);
 }
 
 FIXTURE_TEARDOWN(block)
 {
+	if (pausing_child)
+		kill(pausing_child, SIGKILL);
 }
 
 /* It stays blocked, as far as can be seen. */
@@ -337,6 +396,39 @@ TEST_F(block, signal_restart)
 		WANT(w.error, EINTR);
 	}
 	WANT(w.handled_at_end, 0);
+}
+
+static int stream[2];
+
+/* The binding posts at once because there is room, and so when there is more. */
+static long block_receive_two(struct waiter *w)
+{
+	char c[2];
+
+	if (!w->returned) {
+		WANT(uintr_bind(w->fd, stream[1], EPOLLOUT, 0), 0);
+		WAIT_UNTIL(my_handled == 1);
+	}
+	WANT(write(stream[1], "x", 1), 1);
+	return recv(stream[0], c, 2, MSG_WAITALL);
+}
+
+/*
+ * Posted while the thread is in the system call, but not asleep yet: taking
+ * the first byte makes room on the other side, which is bound. The CPU has
+ * collected the interrupt before the thread waits for the second byte.
+ */
+TEST(U6_posted_inside)
+{
+	struct waiter w = { .uif = true, .flags = WAITING, .call = block_receive_two,
+		.rounds = 200 };
+
+	WANT(socketpair(AF_UNIX, SOCK_STREAM, 0, stream), 0);
+	w.thread = start(run_waiter, &w);
+	join_waiter(&w);
+	/* It has taken one byte, and that is what it returns. */
+	WANT(w.result, 1);
+	WANT(w.handled_at_return, 201);
 }
 
 TEST_HARNESS_MAIN

@@ -217,6 +217,24 @@ TEST(wakes)
 	}
 }
 
+/* Closed while a read is blocked: the post still wakes it, then all is gone */
+TEST(closed_while_blocked)
+{
+	int fd = event_fd(3, 0);
+	struct reader r = { .fd = fd, .wait = wait_read };
+	pthread_t thread;
+
+	WANT(uintr_register_sender(fd, 0), 0);
+	thread = start_reader(&r);
+	close(fd);
+	WANT(senduipi_try(0), 0);
+	WAIT_UNTIL(load(r.ended));
+	pthread_join(thread, NULL);
+	WANT(r.result, 1 << 3);
+	/* The read held the last reference. */
+	WANT(senduipi_try(0), SIGSEGV);
+}
+
 #define POLLERS	12
 
 /* One post wakes all who poll */
