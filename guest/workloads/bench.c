@@ -42,12 +42,14 @@ void bench_init(const char *name)
 	sides = bench_shared(BENCH_MAX_SIDES * sizeof(*sides));
 }
 
+/* In one piece, as both sides may have something to say. */
 static void complain(const char *format, va_list args)
 {
+	char text[512];
+
 	fflush(stdout);
-	fprintf(stderr, "%s: error: ", bench_name);
-	vfprintf(stderr, format, args);
-	fprintf(stderr, "\n");
+	vsnprintf(text, sizeof(text), format, args);
+	dprintf(STDERR_FILENO, "%s: error: %s\n", bench_name, text);
 }
 
 /* The other processes do not outlive the supervisor, which sees our status. */
