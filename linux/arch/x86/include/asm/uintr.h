@@ -36,7 +36,7 @@ void uintr_init_mm(struct mm_struct *mm);
 void uintr_exit_mm(struct mm_struct *mm);
 
 bool uintr_fixup_invalid_op(struct pt_regs *regs);
-bool uintr_end_syscall(struct pt_regs *regs);
+void uintr_end_syscall(struct pt_regs *regs);
 
 /* Current leaves the CPU; the runqueue is locked and interrupts are off. */
 static __always_inline void uintr_switch_out(void)
@@ -58,13 +58,9 @@ static inline void uintr_exit(struct task_struct *tsk) { }
 static inline void uintr_init_mm(struct mm_struct *mm) { }
 static inline void uintr_exit_mm(struct mm_struct *mm) { }
 static inline void uintr_switch_out(void) { }
+static inline void uintr_end_syscall(struct pt_regs *regs) { }
 
 static inline bool uintr_fixup_invalid_op(struct pt_regs *regs)
-{
-	return false;
-}
-
-static inline bool uintr_end_syscall(struct pt_regs *regs)
 {
 	return false;
 }

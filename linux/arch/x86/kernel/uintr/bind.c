@@ -12,6 +12,7 @@
 
 #include <linux/file.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "uintr.h"
@@ -118,6 +119,7 @@ static void binding_free(struct uintr_binding *b)
 static void binding_remove(struct uintr_binding *b)
 {
 	list_del(&b->node);
+	b->ufd->receiver->nr_bindings--;
 	binding_free(b);
 }
 
@@ -146,6 +148,10 @@ static int binding_install(struct uintr_binding *b)
 	old = binding_find(b->ufd, b->file);
 	if (old)
 		binding_remove(old);
+	/* Who binds and closes must not keep more open than with open(). */
+	if (receiver->nr_bindings >= rlimit(RLIMIT_NOFILE))
+		return -EMFILE;
+	receiver->nr_bindings++;
 	list_add(&b->node, &receiver->bindings);
 	return 0;
 }
@@ -158,7 +164,7 @@ static int binding_install(struct uintr_binding *b)
  *
  * It posts at once if one of the events is there already.
  *
- * Return: 0, -ESHUTDOWN or -ENOMEM
+ * Return: 0, -ESHUTDOWN, -EMFILE or -ENOMEM
  */
 int uintr_bind_file(struct uintr_fd *ufd, struct file *file, __poll_t events)
 {

@@ -28,6 +28,7 @@ static long ipi_fd_ioctl(struct file *file, unsigned int cmd,
 static const struct file_operations ipi_fd_fops = {
 	.release	= ipi_fd_release,
 	.unlocked_ioctl	= ipi_fd_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,
 };
 

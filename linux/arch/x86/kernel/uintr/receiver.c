@@ -200,6 +200,6 @@ void uintr_receiver_unregister(void)
 
 	guard(mutex)(&uintr_mutex);
 	u->receiver = NULL;
-	uintr_disarm(&u->waiter);
+	uintr_stop_waiting(u);
 	uintr_receiver_kill(receiver);
 }

@@ -16,6 +16,7 @@
  */
 
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/task_work.h>
@@ -25,6 +26,7 @@
 
 #include <asm/asm.h>
 #include <asm/fpu/xstate.h>
+#include <asm/ptrace.h>
 #include <asm/syscall.h>
 #include <asm/uintr.h>
 
@@ -96,6 +98,20 @@ static void uintr_save(void)
 }
 
 /*
+ * Can a user interrupt end the system call that current is in? Only if there
+ * is one, not if a page fault sleeps: the handler's stack may be what it is
+ * about. And only if the handler can run in the end.
+ */
+static bool uintr_may_end_syscall(struct uintr_task *u)
+{
+	struct pt_regs *regs = task_pt_regs(current);
+
+	return (u->flags & UINTR_HANDLER_FLAG_WAITING_ANY) &&
+	       (u->x.state.flags & UINTR_STATE_UIF) &&
+	       syscall_get_nr(current, regs) != -1 && user_64bit_mode(regs);
+}
+
+/*
  * Does a user interrupt have to wake current, which is about to leave the
  * CPU? A thread that is preempted on its way to sleep counts as asleep: at
  * worst it is woken before it sleeps. One that waits for a lock on PREEMPT_RT
@@ -110,9 +126,7 @@ static bool uintr_may_wake(struct uintr_task *u)
 	    !(READ_ONCE(current->__state) & TASK_INTERRUPTIBLE))
 		return false;
 
-	return u->waiting ||
-	       ((u->flags & UINTR_HANDLER_FLAG_WAITING_ANY) &&
-		(u->x.state.flags & UINTR_STATE_UIF));
+	return u->waiting || uintr_may_end_syscall(u);
 }
 
 /* See uintr_switch_out(). */
@@ -140,8 +154,18 @@ static void uintr_forget_kick(struct uintr_task *u)
 	if (task_work_pending(current)) {
 		set_thread_flag(TIF_NOTIFY_SIGNAL);
 		/* Is taken when interrupts are on, in user mode. */
+		preempt_disable();
 		smp_send_reschedule(smp_processor_id());
+		preempt_enable();
 	}
+}
+
+/* Nothing wakes current any more. For its own uintr_task only. */
+void uintr_stop_waiting(struct uintr_task *u)
+{
+	uintr_disarm(&u->waiter);
+	if (u->kicked)
+		uintr_forget_kick(u);
 }
 
 /**
@@ -165,9 +189,7 @@ void uintr_load(void)
 	}
 
 	if (u->receiver) {
-		uintr_disarm(&u->waiter);
-		if (u->kicked)
-			uintr_forget_kick(u);
+		uintr_stop_waiting(u);
 		posted = uintr_upid_set_live(u->receiver->upid);
 		if (posted) {
 			this_cpu_inc(uintr_counts.merges);
@@ -180,34 +202,39 @@ void uintr_load(void)
 }
 
 /**
- * uintr_end_syscall - end a system call that would be restarted
- * @regs:	of the system call, which a signal without handler has ended
+ * uintr_end_syscall - end a system call that may be restarted
+ * @regs:	of what a signal has interrupted
  *
- * If a user interrupt has woken the thread its handler is about to run, as
- * the handler of a signal would. So the rules of signals hold, with
- * UINTR_HANDLER_FLAG_RESTART in the place of SA_RESTART.
- *
- * Return: true if the call has its result and is not restarted
+ * If the handler of a user interrupt is about to run, the rules for the
+ * handler of a signal hold, with UINTR_HANDLER_FLAG_RESTART in the place of
+ * SA_RESTART. It may have come before the call went to sleep, or while the
+ * thread was stopped, so that nobody had to be woken. And the handler of a
+ * signal, with SA_RESTART, may be about to run as well.
  */
-bool uintr_end_syscall(struct pt_regs *regs)
+void uintr_end_syscall(struct pt_regs *regs)
 {
 	struct uintr_task *u = current->thread.uintr;
 
-	if (!u || !u->kicked)
-		return false;
+	if (!u || !u->receiver || syscall_get_nr(current, regs) == -1)
+		return;
 
 	switch (syscall_get_error(current, regs)) {
 	case -ERESTARTSYS:
 		if (u->flags & UINTR_HANDLER_FLAG_RESTART)
-			return false;
-		fallthrough;
+			return;
+		break;
 	case -ERESTARTNOHAND:
 	case -ERESTART_RESTARTBLOCK:
-		regs->ax = -EINTR;
-		return true;
+		break;
 	default:
-		return false;
+		return;
 	}
+
+	/* What is in the registers until now counts, too. */
+	uintr_edit_state();
+	if (READ_ONCE(u->kicked) ||
+	    (uintr_may_end_syscall(u) && uintr_waiter_pending(&u->waiter)))
+		regs->ax = -EINTR;
 }
 
 /**
@@ -307,7 +334,7 @@ void uintr_exit(struct task_struct *tsk)
 	preempt_enable();
 
 	if (u->receiver) {
-		uintr_disarm(&u->waiter);
+		uintr_stop_waiting(u);
 		uintr_receiver_kill(u->receiver);
 	}
 	kmem_cache_free(uintr_task_cache, u);

@@ -190,16 +190,14 @@ SYSCALL_DEFINE4(uintr_wait_value, u32 __user *, word, u32, value, u64, usec,
  */
 SYSCALL_DEFINE2(uintr_register_self, u64, vector, unsigned int, flags)
 {
-	struct uintr_receiver *receiver = uintr_current_receiver();
-
 	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
 		return -EOPNOTSUPP;
-	if (flags || !receiver)
+	if (flags || !uintr_current_receiver())
 		return -EINVAL;
 	if (vector >= UINTR_NR_VECTORS)
 		return -ENOSPC;
 
-	return uintr_sender_register_self(receiver, vector);
+	return uintr_sender_register_self(vector);
 }
 
 /**

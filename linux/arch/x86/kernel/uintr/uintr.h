@@ -126,7 +126,10 @@ struct uintr_waiter {
  *		each connected sender
  * @vectors:	vectors that have an fd
  * @dead:	the thread has exited or has unregistered its handler
- * @bindings:	fds that post to it, protected by uintr_mutex
+ * @bindings:	fds that post to it, at most RLIMIT_NOFILE
+ * @nr_bindings: how many these are
+ *
+ * uintr_mutex protects what is not read by the CPU, except for @vectors.
  */
 struct uintr_receiver {
 	struct uintr_upid	*upid;
@@ -134,6 +137,7 @@ struct uintr_receiver {
 	unsigned long		vectors;
 	bool			dead;
 	struct list_head	bindings;
+	unsigned int		nr_bindings;
 };
 
 /**
@@ -186,6 +190,7 @@ void uintr_upid_free(struct uintr_upid *upid);
 /* state.c */
 int uintr_task_alloc(void);
 struct uintr_state *uintr_edit_state(void);
+void uintr_stop_waiting(struct uintr_task *u);
 void __init uintr_state_init(void);
 
 /* receiver.c */
@@ -204,13 +209,13 @@ void uintr_waiter_init(struct uintr_waiter *w, struct uintr_upid *upid,
 		       struct task_struct *task);
 void uintr_arm(struct uintr_waiter *w);
 void uintr_disarm(struct uintr_waiter *w);
+bool uintr_waiter_pending(struct uintr_waiter *w);
 int uintr_block(u64 usec);
 int __init uintr_wait_init(void);
 
 /* uitt.c */
 int uintr_sender_register(struct uintr_fd *ufd);
-int uintr_sender_register_self(struct uintr_receiver *receiver,
-			       unsigned int vector);
+int uintr_sender_register_self(unsigned int vector);
 int uintr_sender_unregister(struct uintr_fd *ufd, unsigned int index);
 void uintr_disconnect(struct uintr_fd *ufd);
 unsigned int uintr_count_senders(struct mm_struct *mm);

@@ -34,7 +34,8 @@
 
 /**
  * struct uintr_sender - connection of a process with a vector
- * @node:	in uintr_fd::senders of the fd it was made through, if any
+ * @node:	in uintr_fd::senders of the fd it was made through, empty if
+ *		there was none
  * @receiver:	who gets what is sent
  * @uitt:	the table it is an entry of
  * @index:	the entry
@@ -132,9 +133,54 @@ static struct uintr_sender *sender_find(struct uintr_fd *ufd, bool same_thread)
 	return NULL;
 }
 
+/* When this returns no CPU uses the entries any more. */
+static void senders_disconnect(struct list_head *senders)
+{
+	struct uintr_sender *sender, *next;
+
+	if (list_empty(senders))
+		return;
+
+	list_for_each_entry(sender, senders, node)
+		sender_invalidate(sender);
+	kick_all_cpus_sync();
+	list_for_each_entry_safe(sender, next, senders, node)
+		sender_free(sender);
+}
+
+/*
+ * A connection without an fd ends with nothing: when its thread has exited,
+ * others can still send without a fault. Make place when there is none left.
+ */
+static void uitt_reclaim(struct uintr_uitt *uitt)
+{
+	struct uintr_sender *sender;
+	LIST_HEAD(dead);
+	int i;
+
+	for (i = 0; i < UINTR_NR_SENDERS; i++) {
+		sender = uitt->senders[i];
+		if (sender && list_empty(&sender->node) && sender->receiver->dead)
+			list_add(&sender->node, &dead);
+	}
+	senders_disconnect(&dead);
+}
+
+/* Return: the index of the lowest free entry, or -ENOSPC */
+static int uitt_find_free(struct uintr_uitt *uitt)
+{
+	int i;
+
+	for (i = 0; i < UINTR_NR_SENDERS; i++) {
+		if (!uitt->senders[i])
+			return i;
+	}
+	return -ENOSPC;
+}
+
 /*
  * Fill the lowest free entry of the table of current. The new connection is
- * not in the list of an fd yet.
+ * not in a list yet.
  */
 static struct uintr_sender *sender_connect(struct uintr_receiver *receiver,
 					   unsigned int vector)
@@ -142,14 +188,17 @@ static struct uintr_sender *sender_connect(struct uintr_receiver *receiver,
 	struct uintr_uitt *uitt = uitt_get();
 	struct uintr_uitt_entry *entry;
 	struct uintr_sender *sender;
-	unsigned int index = 0;
+	int index;
 
 	if (!uitt)
 		return ERR_PTR(-ENOMEM);
-	while (uitt->senders[index]) {
-		if (++index == UINTR_NR_SENDERS)
-			return ERR_PTR(-ENOSPC);
+	index = uitt_find_free(uitt);
+	if (index < 0) {
+		uitt_reclaim(uitt);
+		index = uitt_find_free(uitt);
 	}
+	if (index < 0)
+		return ERR_PTR(index);
 	if (uitt_use(uitt))
 		return ERR_PTR(-ENOMEM);
 	sender = kzalloc(sizeof(*sender), GFP_KERNEL_ACCOUNT);
@@ -200,22 +249,20 @@ int uintr_sender_register(struct uintr_fd *ufd)
 
 /**
  * uintr_sender_register_self - connect the current process with current
- * @receiver:	that of current
  * @vector:	0..63
  *
- * There is no fd that could be closed, so the connection stays until it is
- * unregistered or the table goes.
+ * Current has a receiver. There is no fd that could be closed, so the
+ * connection stays until it is unregistered or the table is full.
  *
  * Return: the lowest free index, -ENOSPC or -ENOMEM
  */
-int uintr_sender_register_self(struct uintr_receiver *receiver,
-			       unsigned int vector)
+int uintr_sender_register_self(unsigned int vector)
 {
 	struct uintr_sender *sender;
 
 	guard(mutex)(&uintr_mutex);
 
-	sender = sender_connect(receiver, vector);
+	sender = sender_connect(uintr_current_receiver(), vector);
 	return IS_ERR(sender) ? PTR_ERR(sender) : sender->index;
 }
 
@@ -256,18 +303,8 @@ int uintr_sender_unregister(struct uintr_fd *ufd, unsigned int index)
  */
 void uintr_disconnect(struct uintr_fd *ufd)
 {
-	struct uintr_sender *sender, *next;
-
 	guard(mutex)(&uintr_mutex);
-
-	if (list_empty(&ufd->senders))
-		return;
-
-	list_for_each_entry(sender, &ufd->senders, node)
-		sender_invalidate(sender);
-	kick_all_cpus_sync();
-	list_for_each_entry_safe(sender, next, &ufd->senders, node)
-		sender_free(sender);
+	senders_disconnect(&ufd->senders);
 }
 
 /**

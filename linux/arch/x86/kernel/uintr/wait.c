@@ -27,10 +27,13 @@
  *
  * The list lock is taken inside the runqueue lock in uintr_arm(). So the wake
  * interrupt must not wake anybody while it holds it, and collects the threads.
+ * It may wake a thread from a sleep that is not interruptible, if that follows
+ * one that was; code that sleeps has to expect that anyway (wake_q_add()).
  */
 
 #include <linux/cpuhotplug.h>
 #include <linux/hrtimer.h>
+#include <linux/irq_work.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/wake_q.h>
@@ -41,10 +44,25 @@
 #include "trace.h"
 #include "uintr.h"
 
+/**
+ * struct uintr_armed - what is armed on a CPU
+ * @lock:	protects the rest
+ * @list:	of struct uintr_waiter
+ * @nr:		how many these are
+ * @todo:	how many of them, from the front, have not been looked at since
+ *		the last wake interrupt
+ * @more:	looks at them
+ */
 struct uintr_armed {
 	raw_spinlock_t		lock;
 	struct list_head	list;
+	unsigned int		nr;
+	unsigned int		todo;
+	struct irq_work		more;
 };
+
+/* With interrupts off it looks at so many; there may be any number. */
+#define UINTR_SCAN_MAX		64
 
 static DEFINE_PER_CPU(struct uintr_armed, uintr_armed);
 
@@ -57,8 +75,8 @@ void uintr_waiter_init(struct uintr_waiter *w, struct uintr_upid *upid,
 	w->task = task;
 }
 
-/* The image of a thread is exact while it is armed. */
-static bool waiter_pending(struct uintr_waiter *w)
+/* Has @w something to wake for? The image of an armed thread is exact. */
+bool uintr_waiter_pending(struct uintr_waiter *w)
 {
 	struct uintr_task *u = container_of(w, struct uintr_task, waiter);
 
@@ -72,10 +90,11 @@ static bool arm_here(struct uintr_waiter *w, struct uintr_armed *armed, int cpu)
 		return false;
 
 	list_add_tail(&w->node, &armed->list);
+	armed->nr++;
 	uintr_upid_set_armed(w->upid, cpu);
 	trace_uintr_arm(w->task, cpu);
 	/* A list is no place to wake somebody, and maybe w is current. */
-	if (waiter_pending(w))
+	if (uintr_waiter_pending(w))
 		__apic_send_IPI_self(UINTR_WAKE_VECTOR);
 	return true;
 }
@@ -130,52 +149,82 @@ void uintr_disarm(struct uintr_waiter *w)
 		raw_spin_lock_irqsave(&armed->lock, flags);
 		if (w->cpu == cpu) {
 			list_del_init(&w->node);
+			armed->nr--;
 			w->cpu = UINTR_NOT_ARMED;
 		}
 		raw_spin_unlock_irqrestore(&armed->lock, flags);
 	}
 }
 
-static void waiter_fire(struct uintr_waiter *w, struct wake_q_head *wake_q)
+static void task_fire(struct uintr_waiter *w, struct wake_q_head *wake_q)
 {
 	struct uintr_task *u = container_of(w, struct uintr_task, waiter);
 
+	/* No handler will run, so nothing is cut short for its sake. */
+	if (READ_ONCE(w->task->flags) & (PF_EXITING | PF_DUMPCORE))
+		return;
+
+	WRITE_ONCE(u->kicked, true);
+	/* Ends the sleep without a signal, see uintr_end_syscall(). */
+	set_tsk_thread_flag(w->task, TIF_NOTIFY_SIGNAL);
+	wake_q_add(wake_q, w->task);
+}
+
+static void waiter_fire(struct uintr_waiter *w, struct uintr_armed *armed,
+			struct wake_q_head *wake_q)
+{
 	trace_uintr_wake(w->task, w->upid->pir);
 	this_cpu_inc(uintr_counts.wakes);
 	list_del_init(&w->node);
+	armed->nr--;
 	uintr_upid_set_silent(w->upid);
 
-	if (w->task) {
-		WRITE_ONCE(u->kicked, true);
-		/* Ends the sleep without a signal, see uintr_end_syscall(). */
-		set_tsk_thread_flag(w->task, TIF_NOTIFY_SIGNAL);
-		wake_q_add(wake_q, w->task);
-	} else {
+	if (w->task)
+		task_fire(w, wake_q);
+	else
 		uintr_event_fire(w);
-	}
 	/* Pairs with uintr_disarm(), after which @w may be freed. */
 	smp_store_release(&w->cpu, UINTR_NOT_ARMED);
 }
 
-DEFINE_IDTENTRY_SYSVEC(sysvec_uintr_wake)
+static void uintr_scan(struct uintr_armed *armed, bool all)
 {
-	struct uintr_armed *armed = this_cpu_ptr(&uintr_armed);
-	struct uintr_waiter *w, *next;
+	struct uintr_waiter *w;
 	DEFINE_WAKE_Q(wake_q);
-
-	apic_eoi();
+	unsigned int i;
 
 	raw_spin_lock(&armed->lock);
-	list_for_each_entry_safe(w, next, &armed->list, node) {
+	if (all)
+		armed->todo = armed->nr;
+	for (i = 0; i < UINTR_SCAN_MAX && armed->todo; i++) {
+		armed->todo--;
+		w = list_first_entry_or_null(&armed->list, struct uintr_waiter,
+					     node);
+		if (!w)
+			break;
+		list_move_tail(&w->node, &armed->list);
 		/* Before the look at PIR: see above. */
 		if (READ_ONCE(w->upid->status) & BIT(UPID_ON_BIT))
 			clear_bit(UPID_ON_BIT, (unsigned long *)&w->upid->nc);
-		if (waiter_pending(w))
-			waiter_fire(w, &wake_q);
+		if (uintr_waiter_pending(w))
+			waiter_fire(w, armed, &wake_q);
 	}
+	if (armed->todo)
+		irq_work_queue(&armed->more);
 	raw_spin_unlock(&armed->lock);
 
 	wake_up_q(&wake_q);
+}
+
+static void uintr_scan_more(struct irq_work *work)
+{
+	uintr_scan(container_of(work, struct uintr_armed, more), false);
+}
+
+DEFINE_IDTENTRY_SYSVEC(sysvec_uintr_wake)
+{
+	apic_eoi();
+	uintr_scan(this_cpu_ptr(&uintr_armed), true);
 }
 
 /**
@@ -198,10 +247,10 @@ int uintr_block(u64 usec)
 	u->waiting = true;
 	while (!ret) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		if (waiter_pending(&u->waiter))
+		if (uintr_waiter_pending(&u->waiter))
 			ret = -EINTR;
 		else if (signal_pending(current))
-			ret = usec ? -EINTR : -ERESTARTNOHAND;
+			ret = -EINTR;
 		else if (!usec)
 			schedule();
 		else if (!schedule_hrtimeout(&until, HRTIMER_MODE_ABS))
@@ -231,6 +280,9 @@ static int uintr_cpu_dying(unsigned int cpu)
 		uintr_upid_set_armed(w->upid, to_cpu);
 	}
 	list_splice_init(&armed->list, &to->list);
+	to->nr += armed->nr;
+	armed->nr = 0;
+	armed->todo = 0;
 	raw_spin_unlock(&to->lock);
 	raw_spin_unlock(&armed->lock);
 
@@ -248,6 +300,7 @@ int __init uintr_wait_init(void)
 
 		raw_spin_lock_init(&armed->lock);
 		INIT_LIST_HEAD(&armed->list);
+		armed->more = IRQ_WORK_INIT_HARD(uintr_scan_more);
 	}
 
 	return cpuhp_setup_state_nocalls(CPUHP_AP_X86_UINTR_DYING,
