@@ -24,6 +24,12 @@ typedef struct CPUX86Uintr {
     uint64_t rr;            /* IA32_UINTR_RR: UIRR */
     uint64_t tt;            /* IA32_UINTR_TT: UITTADDR, SENDUIPI enable 0 */
     bool     uif;           /* in no MSR */
+
+    /* What "info uintr" tells.  Lost on RESET, and not migrated. */
+    uint64_t sent;          /* SENDUIPI that posted a vector */
+    uint64_t notified;      /* those that sent a notification too */
+    uint64_t processed;     /* notifications taken, not left to the IDT */
+    uint64_t delivered;
 } CPUX86Uintr;
 
 /* XSAVE state component 14 (13.1) */

@@ -69,6 +69,7 @@ static void upid_merge(CPUX86State *env, uint64_t addr, void *host)
         cpu_stq_mmuidx_ra(env, addr + 8, 0, idx, 0);
     }
     env->uintr.rr |= pir;
+    env->uintr.processed++;
     qemu_log_mask(CPU_LOG_INT, "User-interrupt notification: PIR=%016" PRIx64
                   " UIRR=%016" PRIx64 "\n", pir, env->uintr.rr);
     x86_uintr_recognize(env);
@@ -246,6 +247,7 @@ static void uintr_deliver(CPUX86State *env)
                   " RSP=" TARGET_FMT_lx "\n", vector, env->eip,
                   env->regs[R_ESP]);
     env->uintr.rr &= ~BIT_ULL(vector);
+    env->uintr.delivered++;
     x86_uintr_recognize(env);
     env->uintr.uif = false;
     env->eflags &= ~(TF_MASK | RF_MASK);

@@ -166,7 +166,9 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
     }
     uitt_read(env, index, &addr, &vector, ra);
     ctl = upid_post(env, addr, vector, ra);
+    env->uintr.sent++;
     if (!(ctl & (UPID_ON | UPID_SN))) {
+        env->uintr.notified++;
         uintr_send_ipi(env, UPID_NDST(ctl), UPID_NV(ctl));
     }
 }
