@@ -11,8 +11,11 @@ include config.mak
 help:
 	@echo 'make              build QEMU: ./qemu-system-x86_64'
 	@echo 'make kernel       build the guest: bzImage and initramfs.cpio.gz'
+	@echo 'make kernel-NAME  another kernel, bzImage-NAME: $(kernel_variants)'
 	@echo 'make run          boot the guest and run the sample (./uintr run)'
 	@echo 'make check        our tests and the qtests they rely on (./uintr check)'
+	@echo 'make check-kernels  build all those kernels and run all guest tests on each'
+	@echo 'make check-bisect  build the kernel at each patch of ours'
 	@echo 'make check-tcg    bare-metal tests, those of QEMU and ours'
 	@echo 'make check-qemu   all suites of QEMU'
 	@echo 'make check-mutants  plant each known bug and see a test fail'
@@ -43,19 +46,23 @@ check-qemu: all
 # Goals "kernel" and what it is made of
 include $(SRC)/guest/guest.mk
 
-run check:
+run check check-kernels:
 	@UINTR_BUILD=$(BUILD) $(SRC)/uintr $@
+
+check-bisect: stage-linux
+	@$(SRC)/scripts/check-bisect $(BUILD)
 
 check-mutants:
 	@$(SRC)/scripts/check-mutants $(BUILD)
 
 clean:
 	-$(MAKE) -C qemu clean
-	rm -rf linux guest bzImage initramfs.cpio.gz
+	rm -rf linux linux-* guest bzImage* initramfs.cpio.gz
 
 distclean:
-	rm -rf qemu linux guest src firmware tools log bzImage initramfs.cpio.gz \
-		qemu-system-x86_64 config.sh config.mak Makefile
+	rm -rf qemu linux linux-* guest src firmware tools log models bzImage* \
+		bisect initramfs.cpio.gz qemu-system-x86_64 config.sh config.mak Makefile
 
 .PHONY: help all configured qemu-system-x86_64 stage-qemu stage-linux \
-	check-tcg check-qemu run check check-mutants clean distclean
+	check-tcg check-qemu run check check-kernels check-bisect \
+	check-mutants clean distclean

@@ -57,3 +57,26 @@ part()
     "$@" || status=$?
     echo "## status $status"
 }
+
+# guest_part NAME OPTION... COMMAND...: a part that is a command in the guest,
+# with the options of guest/boot. What the tests look for in the environment
+# comes to them by the kernel's command line.
+guest_part()
+{
+    name=$1
+    shift
+    for variable in UINTR_ROUNDS UINTR_TIMEOUT; do
+        eval "value=\${$variable-}"
+        [ -z "$value" ] || set -- "--append=$variable=$value" "$@"
+    done
+    options=
+    while :; do
+        case ${1-} in
+        -*) options="$options $1"; shift ;;
+        *) break ;;
+        esac
+    done
+    # shellcheck disable=SC2086 # options without blanks
+    part "$name" "$top/guest/boot" --timeout="${UINTR_GUEST_TIMEOUT:-1800}" \
+        $options "$UINTR_BUILD" "$@" < /dev/null
+}
