@@ -125,7 +125,7 @@ static const struct wait {
 	uint32_t epoll_events;
 	uint64_t count, quick_count;
 } waits[] = {
-	{ "running", running_wait, -1, 0, 100000, 5000 },
+	{ "running", running_wait, -1, 0, 100000, 2000 },
 	{ "blocked-read", read_now, SYS_read, 0, 10000, 500 },
 	{ "blocked-poll", poll_wait, SYS_poll, 0, 10000, 500 },
 	{ "blocked-epoll", epoll_wait_once, SYS_epoll_wait, EPOLLIN, 10000, 500 },
@@ -246,7 +246,7 @@ static _Noreturn void help(void)
 	       "of user interrupts, each with a running and with a blocked reader. \"post us\"\n"
 	       "is the average time that the sender needs to post.\n\n"
 	       "  -c  messages [100000 to a running reader, 10000 to a blocked one]\n"
-	       "  -q  quick: 5000 and 500 messages\n"
+	       "  -q  quick: 2000 and 500 messages\n"
 	       "  -w  give up if nothing gets on for so many seconds [%d]\n",
 	       BENCH_WATCHDOG);
 	exit(BENCH_OK);
