@@ -398,6 +398,44 @@ TEST_F(block, signal_restart)
 	WANT(w.handled_at_end, 0);
 }
 
+/*
+ * A signal and a user interrupt, both there when the thread goes on. It was
+ * woken by the first, and cannot run before the second has come, because this
+ * thread has its CPU.
+ */
+static void both_at_once(const struct _fixture_variant_block *variant, bool signal_first)
+{
+	struct waiter w = { .uif = true, .flags = WAITING, .call = variant->call,
+		.cpu = 1 };
+	struct sigaction action = { .sa_handler = nothing, .sa_flags = SA_RESTART };
+	struct sched_param first = { .sched_priority = 1 };
+
+	WANT(sigaction(SIGIO, &action, NULL), 0);
+	pin_to(0);
+	start_waiter(&w);
+	WANT(sched_setscheduler(0, SCHED_FIFO, &first), 0);
+	if (signal_first)
+		WANT(pthread_kill(w.thread, SIGIO), 0);
+	_senduipi(w.index);
+	if (!signal_first)
+		WANT(pthread_kill(w.thread, SIGIO), 0);
+	WANT(sched_setscheduler(0, SCHED_OTHER, &(struct sched_param){ 0 }), 0);
+	join_waiter(&w);
+	WANT(w.error, EINTR);
+	WANT(w.handled_at_return, 1);
+}
+
+/* SA_RESTART of a signal handler that runs, too, must not hide the end */
+TEST_F(block, signal_then_interrupt)
+{
+	both_at_once(variant, true);
+}
+
+TEST_F(block, interrupt_then_signal)
+{
+	both_at_once(variant, false);
+}
+
 static int stream[2];
 
 /* The binding posts at once because there is room, and so when there is more. */

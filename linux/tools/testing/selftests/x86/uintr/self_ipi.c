@@ -117,4 +117,36 @@ TEST(register_self_exited)
 	WANT(senduipi_try(0), SIGSEGV);
 }
 
+static void *fill_table_and_exit(void *arg)
+{
+	int i;
+
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	for (i = 0; i < UINTR_NR_SENDERS; i++)
+		WANT(uintr_register_self(3, 0), i);
+	return NULL;
+}
+
+static int index_or_error;
+
+/* The thread may still be in exit when pthread_join() returns. */
+static bool registered(void)
+{
+	index_or_error = uintr_register_self(3, 0);
+	if (index_or_error < 0)
+		WANT(errno, ENOSPC);
+	return index_or_error >= 0;
+}
+
+/* register_self: entries of threads that have exited make room in a full table */
+TEST(register_self_reclaimed)
+{
+	pthread_join(start(fill_table_and_exit, NULL), NULL);
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WAIT_UNTIL(registered());
+	_stui();
+	WANT(senduipi_try(index_or_error), 0);
+	WAIT_UNTIL(handled[3]);
+}
+
 TEST_HARNESS_MAIN
