@@ -65,7 +65,7 @@ guest_part()
 {
     name=$1
     shift
-    for variable in UINTR_ROUNDS UINTR_TIMEOUT; do
+    for variable in UINTR_ROUNDS UINTR_TIMEOUT UINTR_QUARANTINE; do
         eval "value=\${$variable-}"
         [ -z "$value" ] || set -- "--append=$variable=$value" "$@"
     done
