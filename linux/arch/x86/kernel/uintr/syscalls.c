@@ -144,6 +144,12 @@ static int wait_check(u64 usec, unsigned int flags)
 	return 0;
 }
 
+static long wait_for(u64 usec)
+{
+	return uintr_block_until(usec ? ktime_add_us(ktime_get(), usec) :
+					KTIME_MAX);
+}
+
 /**
  * sys_uintr_wait - wait for a user interrupt
  * @usec:	how long at most, 0 for ever
@@ -154,7 +160,7 @@ static int wait_check(u64 usec, unsigned int flags)
  */
 SYSCALL_DEFINE2(uintr_wait, u64, usec, unsigned int, flags)
 {
-	return wait_check(usec, usec ? flags : 0) ?: uintr_block(usec);
+	return wait_check(usec, usec ? flags : 0) ?: wait_for(usec);
 }
 
 /**
@@ -180,7 +186,7 @@ SYSCALL_DEFINE4(uintr_wait_value, u32 __user *, word, u32, value, u64, usec,
 	if (now != value)
 		return -EAGAIN;
 
-	return uintr_block(usec);
+	return wait_for(usec);
 }
 
 /**

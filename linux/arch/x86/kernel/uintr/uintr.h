@@ -210,7 +210,7 @@ void uintr_waiter_init(struct uintr_waiter *w, struct uintr_upid *upid,
 void uintr_arm(struct uintr_waiter *w);
 void uintr_disarm(struct uintr_waiter *w);
 bool uintr_waiter_pending(struct uintr_waiter *w);
-int uintr_block(u64 usec);
+long uintr_block_until(ktime_t until);
 int __init uintr_wait_init(void);
 
 /* uitt.c */

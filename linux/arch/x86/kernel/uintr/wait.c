@@ -227,38 +227,49 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_uintr_wake)
 	uintr_scan(this_cpu_ptr(&uintr_armed), true);
 }
 
+static long uintr_block_restart(struct restart_block *restart)
+{
+	return uintr_block_until(restart->nanosleep.expires);
+}
+
 /**
- * uintr_block - wait for a user interrupt
- * @usec:	how long at most, 0 for ever
+ * uintr_block_until - wait for a user interrupt
+ * @until:	how long at most, by CLOCK_MONOTONIC; KTIME_MAX for ever
  *
  * It does not matter what UIF is, and nothing is consumed.
  *
- * Return: -EINTR if a user interrupt is pending or a signal came, or 0 when
- * the time is over
+ * Return: -EINTR if a user interrupt is pending, 0 when the time is over, or
+ * -ERESTART_RESTARTBLOCK if a signal came: one without a handler, as when the
+ * thread is stopped and continued, does not end the wait
  */
-int uintr_block(u64 usec)
+long uintr_block_until(ktime_t until)
 {
 	struct uintr_task *u = current->thread.uintr;
-	ktime_t until = ktime_add_us(ktime_get(), usec);
-	int ret = 0;
+	long ret;
 
 	/* The CPU collects nothing any more, so the image is exact. */
 	uintr_edit_state();
 	u->waiting = true;
-	while (!ret) {
+	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
+		ret = -EINTR;
 		if (uintr_waiter_pending(&u->waiter))
-			ret = -EINTR;
-		else if (signal_pending(current))
-			ret = -EINTR;
-		else if (!usec)
-			schedule();
-		else if (!schedule_hrtimeout(&until, HRTIMER_MODE_ABS))
+			break;
+		ret = -ERESTART_RESTARTBLOCK;
+		if (signal_pending(current))
+			break;
+		ret = 0;
+		if (!schedule_hrtimeout(until == KTIME_MAX ? NULL : &until,
+					HRTIMER_MODE_ABS))
 			break;
 	}
 	__set_current_state(TASK_RUNNING);
 	u->waiting = false;
 
+	if (ret == -ERESTART_RESTARTBLOCK) {
+		current->restart_block.nanosleep.expires = until;
+		set_restart_fn(&current->restart_block, uintr_block_restart);
+	}
 	return ret;
 }
 

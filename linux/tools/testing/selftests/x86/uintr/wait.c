@@ -4,66 +4,47 @@
 
 #include "waiter.h"
 
-/* Form of 2021, uintr_wait(0): what is in the second register does not count */
-TEST(v1_form)
+/* One interrupt for a thread that is blocked in @call */
+static void send_to_blocked(long (*call)(struct waiter *w), bool uif, int flags)
 {
-	struct waiter w = { .uif = true, .call = wait_v1 };
+	struct waiter w = { .uif = uif, .call = call, .flags = flags };
 
 	start_waiter(&w);
 	_senduipi(w.index);
 	join_waiter(&w);
 	WANT(w.error, EINTR);
-	WANT(w.handled_at_return, 1);
+	WANT(w.handled_at_return, uif);
+	WANT(w.handled_at_end, 1);
+}
+
+/* Form of 2021, uintr_wait(0): what is in the second register does not count */
+TEST(v1_form)
+{
+	send_to_blocked(wait_v1, true, 0);
 }
 
 /* Blocked with UIF 1: ends with EINTR, and the handler has run by then */
 TEST(uif_1)
 {
-	struct waiter w = { .uif = true, .call = wait_unlimited };
-
-	start_waiter(&w);
-	_senduipi(w.index);
-	join_waiter(&w);
-	WANT(w.error, EINTR);
-	WANT(w.handled_at_return, 1);
+	send_to_blocked(wait_unlimited, true, 0);
 }
 
 /* Blocked with UIF 0: ends with EINTR, and the interrupt is still pending */
 TEST(uif_0)
 {
-	struct waiter w = { .call = wait_unlimited };
-
-	start_waiter(&w);
-	_senduipi(w.index);
-	join_waiter(&w);
-	WANT(w.error, EINTR);
-	WANT(w.handled_at_return, 0);
-	WANT(w.handled_at_end, 1);
+	send_to_blocked(wait_unlimited, false, 0);
 }
 
 /* The same with a time limit that is far away */
 TEST(with_limit)
 {
-	struct waiter w = { .uif = true, .call = wait_limited };
-
-	start_waiter(&w);
-	_senduipi(w.index);
-	join_waiter(&w);
-	WANT(w.error, EINTR);
-	WANT(w.handled_at_return, 1);
+	send_to_blocked(wait_limited, true, 0);
 }
 
 /* The WAITING flag makes no difference here */
 TEST(waiting_flag)
 {
-	struct waiter w = { .call = wait_unlimited, .flags = WAITING };
-
-	start_waiter(&w);
-	_senduipi(w.index);
-	join_waiter(&w);
-	WANT(w.error, EINTR);
-	WANT(w.handled_at_return, 0);
-	WANT(w.handled_at_end, 1);
+	send_to_blocked(wait_unlimited, false, WAITING);
 }
 
 static uint64_t now_us(void)
@@ -133,28 +114,35 @@ TEST(ended_by_signal)
 	WANT(w.handled_at_end, 0);
 }
 
-static void stop_and_continue(pid_t pid)
+/* Stops it and lets it go on. Returns false if it has ended before. */
+static bool stop_and_continue(pid_t pid)
 {
 	int status;
 
 	WANT(kill(pid, SIGSTOP), 0);
 	WANT(waitpid(pid, &status, WUNTRACED), pid);
+	if (WIFEXITED(status)) {
+		WANT(WEXITSTATUS(status), 0);
+		return false;
+	}
 	WANT(WIFSTOPPED(status), true);
 	WANT(kill(pid, SIGCONT), 0);
-	WAIT_UNTIL(thread_state(pid, pid) == 'S');
+	WAIT_UNTIL(strchr("SZ", thread_state(pid, pid)));
+	return true;
 }
+
+static uint64_t limit;
 
 static void waiting_process(void)
 {
 	WANT(uintr_register_handler(count_handler, 0), 0);
 	send_fd(peer, WANT_OK(uintr_create_fd(3, 0)));
 	_stui();
-	WANT_ERRNO(uintr_wait(0, 0), EINTR);
+	WANT_ERRNO(uintr_wait(limit, 0), EINTR);
 	WANT(handled[3], 1);
 }
 
-/* Stopping, and signals that are ignored, do not end it */
-TEST(ignored_signals)
+static void stop_waiting_process(void)
 {
 	pid_t pid = start_peer(waiting_process);
 	int fd = receive_fd(peer), i;
@@ -163,10 +151,41 @@ TEST(ignored_signals)
 	for (i = 0; i < 5; i++) {
 		WAIT_UNTIL(thread_state(pid, pid) == 'S');
 		WANT(kill(pid, SIGWINCH), 0);
-		stop_and_continue(pid);
+		WANT(stop_and_continue(pid), true);
 	}
 	_senduipi(0);
 	WANT(join_child(pid), 0);
+}
+
+/* Stopping, and signals that are ignored, do not end it */
+TEST(ignored_signals)
+{
+	limit = 0;
+	stop_waiting_process();
+}
+
+/* Nor with a time limit */
+TEST(ignored_signals_with_limit)
+{
+	limit = UINTR_WAIT_MAX_USEC;
+	stop_waiting_process();
+}
+
+static void waiting_briefly(void)
+{
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	send_fd(peer, 0);
+	WANT(uintr_wait(300000, 0), 0);
+}
+
+/* The limit is not put off by stopping */
+TEST(limit_while_stopped)
+{
+	pid_t pid = start_peer(waiting_briefly);
+
+	close(receive_fd(peer));
+	while (stop_and_continue(pid))
+		;
 }
 
 /* After a signal has ended it the next interrupt wakes as ever */
