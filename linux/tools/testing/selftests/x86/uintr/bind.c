@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 
@@ -329,6 +330,28 @@ TEST(many)
 	WANT(handled[3], 40);
 	for (i = 0; i < 8; i++)
 		WAIT_UNTIL(i == 3 || handled[i] == 1);
+}
+
+/* No more bindings than fds may be open: who closes them keeps no more files */
+TEST(limit)
+{
+	int uintr = receiver(), i, fd;
+	struct rlimit limit = { 32, 32 };
+
+	WANT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (i = 0; i < 33; i++) {
+		fd = WANT_OK(eventfd(0, 0));
+		if (i < 32) {
+			WANT(uintr_bind(uintr, fd, EPOLLIN, 0), 0);
+			/* The same again takes no place. */
+			WANT(uintr_bind(uintr, fd, EPOLLIN, 0), 0);
+			close(fd);
+		}
+	}
+	WANT_ERRNO(uintr_bind(uintr, fd, EPOLLIN, 0), EMFILE);
+	/* A new receiver has none yet. */
+	WANT(uintr_unregister_handler(0), 0);
+	WANT(uintr_bind(receiver(), fd, EPOLLIN, 0), 0);
 }
 
 static int shared_eventfd;

@@ -131,6 +131,21 @@ static void end_io_uring(void)
 	ring_submit(&ring, &sqe, false);
 }
 
+/* Files cannot go while a request uses them. */
+static long block_unregister_files(struct waiter *w)
+{
+	struct io_uring_sqe poll = { .opcode = IORING_OP_POLL_ADD,
+		.flags = IOSQE_FIXED_FILE, .poll32_events = POLLIN };
+	long ret;
+
+	if (!w->returned) {
+		WANT(ring_register(&ring, IORING_REGISTER_FILES, pipe_fd, 1), 0);
+		ring_submit(&ring, &poll, false);
+	}
+	ret = ring_register(&ring, IORING_UNREGISTER_FILES, NULL, 0);
+	return ret ?: 1;
+}
+
 static int listener;
 
 static long block_accept(struct waiter *w)
@@ -224,6 +239,10 @@ FIXTURE_VARIANT_ADD(block, io_uring_enter) {
 
 FIXTURE_VARIANT_ADD(block, io_uring_enter_mask) {
 	.call = block_io_uring_mask, .end = end_io_uring,
+};
+
+FIXTURE_VARIANT_ADD(block, io_uring_unregister) {
+	.call = block_unregister_files, .end = end_read,
 };
 
 static void nothing(int signal)
