@@ -95,6 +95,23 @@ void x86_cpu_expand_uintr(X86CPU *cpu)
     uintr_pull_in(env, FEAT_XSAVE, CPUID_XSAVE_XSAVEC);
 }
 
+#ifndef CONFIG_USER_ONLY
+bool x86_uintr_in_flight(X86CPU *cpu)
+{
+    const uint64_t *vectors = cpu->env.uintr_posted.vectors;
+
+    return qatomic_read(&vectors[0]) | qatomic_read(&vectors[1]) |
+           qatomic_read(&vectors[2]) | qatomic_read(&vectors[3]);
+}
+
+bool x86_uintr_has_work(X86CPU *cpu)
+{
+    /* After "halted" has been set: H1 and H2 in tcg/system/uintr_post.c */
+    smp_mb();
+    return x86_uintr_in_flight(cpu);
+}
+#endif
+
 uint64_t x86_cpu_xsave_compacted_components(X86CPU *cpu, uint64_t supported)
 {
     CPUX86State *env = &cpu->env;

@@ -32,6 +32,15 @@ typedef struct CPUX86Uintr {
     uint64_t delivered;
 } CPUX86Uintr;
 
+/*
+ * Vectors of notifications that are on their way to this vCPU, see
+ * tcg/system/uintr_post.c.  Any thread sets bits, the vCPU's own thread
+ * takes them.  RESET and INIT, which also empty the IRR, clear them.
+ */
+typedef struct CPUX86UintrPosted {
+    uint64_t vectors[4];
+} QEMU_ALIGNED(64) CPUX86UintrPosted;
+
 /* XSAVE state component 14 (13.1) */
 #define XSAVE_UINTR_SIZE 48
 
@@ -66,6 +75,18 @@ uint64_t x86_uintr_xss_components(void);
 uint64_t x86_cpu_xsave_compacted_components(X86CPU *cpu, uint64_t supported);
 
 #ifndef CONFIG_USER_ONLY
+/**
+ * x86_uintr_in_flight: is a notification on its way to this vCPU?
+ *
+ * For any thread.  It is ordered after nothing: see tcg/system/uintr_post.c.
+ */
+bool x86_uintr_in_flight(X86CPU *cpu);
+
+/**
+ * x86_uintr_has_work: does that keep the vCPU from being idle in HLT?
+ */
+bool x86_uintr_has_work(X86CPU *cpu);
+
 extern const VMStateDescription vmstate_x86_uintr;
 
 /**

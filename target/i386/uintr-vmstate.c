@@ -2,8 +2,8 @@
 /*
  * User interrupts: migration and snapshots
  *
- * Nothing is in flight outside these fields: UPID and UITT are guest memory,
- * and a notification on its way is a bit of the local APIC's IRR (16.1).
+ * UPID and UITT are guest memory, and a notification on its way is a bit of
+ * the local APIC's IRR, or of uintr_posted (16.1).
  */
 
 #include "qemu/osdep.h"
@@ -17,6 +17,25 @@ static bool uintr_needed(void *opaque)
 
     return cpu->env.features[FEAT_7_0_EDX] & CPUID_7_0_EDX_UINTR;
 }
+
+static bool posted_needed(void *opaque)
+{
+    X86CPU *cpu = opaque;
+
+    return x86_uintr_in_flight(cpu);
+}
+
+/* The destination may have uintr-fast=off, and takes them nevertheless */
+static const VMStateDescription vmstate_posted = {
+    .name = "cpu/uintr/posted",
+    .version_id = 1,
+    .minimum_version_id = 1,
+    .needed = posted_needed,
+    .fields = (const VMStateField[]) {
+        VMSTATE_UINT64_ARRAY(env.uintr_posted.vectors, X86CPU, 4),
+        VMSTATE_END_OF_LIST()
+    }
+};
 
 const VMStateDescription vmstate_x86_uintr = {
     .name = "cpu/uintr",
@@ -32,6 +51,10 @@ const VMStateDescription vmstate_x86_uintr = {
         VMSTATE_UINT64(env.uintr.tt, X86CPU),
         VMSTATE_BOOL(env.uintr.uif, X86CPU),
         VMSTATE_END_OF_LIST()
+    },
+    .subsections = (const VMStateDescription * const []) {
+        &vmstate_posted,
+        NULL
     }
 };
 
@@ -45,6 +68,6 @@ int x86_uintr_post_load(X86CPU *cpu)
         return -EINVAL;
     }
     /* As x86_uintr_recognize() does, which a build without TCG lacks */
-    CPU(cpu)->unlocked_request = env->uintr.rr != 0;
+    CPU(cpu)->neg.unlocked_request = env->uintr.rr || x86_uintr_in_flight(cpu);
     return 0;
 }

@@ -91,6 +91,26 @@ bool x86_uintr_notify(CPUX86State *env);
 bool x86_uintr_notify_halted(CPUX86State *env);
 
 /**
+ * x86_uintr_post: send a notification without the BQL
+ *
+ * As apic_uintr_send(), but returns false, with nothing done, if it takes the
+ * BQL to do it.  The CPU property "uintr-fast" switches that off.
+ */
+bool x86_uintr_post(CPUX86State *env, uint32_t ndst, uint8_t nv);
+
+/**
+ * x86_uintr_take: take @vector, if it is all that is posted to this vCPU
+ */
+bool x86_uintr_take(CPUX86State *env, uint8_t vector);
+
+/**
+ * x86_uintr_accept_posted: leave all that is posted to this vCPU to its APIC
+ *
+ * Called with the BQL.
+ */
+void x86_uintr_accept_posted(CPUX86State *env);
+
+/**
  * x86_cpu_exec_unlocked: deliver a user interrupt at this boundary, if any
  *
  * The TCGCPUOps hook of the same name.  Returns true if the program flow was

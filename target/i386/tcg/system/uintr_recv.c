@@ -121,11 +121,20 @@ static void upid_fault(CPUX86State *env, uint64_t addr)
                        x86_uintr_mmu_index(env), false, &host, 0);
 }
 
-bool x86_uintr_notify(CPUX86State *env)
+/* Rule 10.  The interrupt is consumed even if that raises a fault (10.5). */
+static void uintr_process(CPUX86State *env)
 {
     uint64_t addr = env->uintr.pd;
     void *host;
 
+    while (!upid_probe(env, addr, &host)) {
+        upid_fault(env, addr);
+    }
+    upid_merge(env, addr, host);
+}
+
+bool x86_uintr_notify(CPUX86State *env)
+{
     if (!uintr_notifications_enabled(env) || !uintr_acknowledge(env)) {
         return false;
     }
@@ -135,12 +144,40 @@ bool x86_uintr_notify(CPUX86State *env)
      * the BQL.  If a fault is raised the main loop finds the BQL released.
      */
     bql_unlock();
-    while (!upid_probe(env, addr, &host)) {
-        upid_fault(env, addr);
-    }
-    upid_merge(env, addr, host);
+    uintr_process(env);
     bql_lock();
     return true;
+}
+
+/*
+ * Would an interrupt with the vector UINV be the next to be accepted, and be
+ * a notification?  Rule 9.2, for a vector that the APIC does not know of.
+ * What it knows of has set a bit of interrupt_request.
+ */
+static bool uintr_acceptable(CPUX86State *env)
+{
+    X86CPU *cpu = env_archcpu(env);
+    int request = qatomic_read(&CPU(cpu)->interrupt_request);
+
+    return uintr_notifications_enabled(env) && (env->eflags & IF_MASK) &&
+           !(env->hflags & HF_INHIBIT_IRQ_MASK) &&
+           (env->hflags2 & HF2_GIF_MASK) &&
+           !x86_cpu_pending_interrupt(CPU(cpu), request) &&
+           apic_uintr_acceptable(cpu->apic_state,
+                                 UINTR_MISC_UINV(env->uintr.misc));
+}
+
+/* What other vCPUs have sent without the BQL */
+static void uintr_receive_posted(CPUX86State *env)
+{
+    if (uintr_acceptable(env) &&
+        x86_uintr_take(env, UINTR_MISC_UINV(env->uintr.misc))) {
+        uintr_process(env);
+        return;
+    }
+    bql_lock();
+    x86_uintr_accept_posted(env);
+    bql_unlock();
 }
 
 bool x86_uintr_notify_halted(CPUX86State *env)
@@ -151,6 +188,15 @@ bool x86_uintr_notify_halted(CPUX86State *env)
     uint64_t addr = env->uintr.pd;
     void *host;
     int request;
+
+    if (x86_uintr_in_flight(env_archcpu(env))) {
+        bql_lock();
+        x86_uintr_accept_posted(env);
+        bql_unlock();
+        if (!cpu_has_work(cs)) {
+            return true;
+        }
+    }
 
     /*
      * The look at the IRR, without the BQL, is a hint: no other interrupt may
@@ -248,7 +294,7 @@ static void uintr_deliver(CPUX86State *env)
                   env->regs[R_ESP]);
     env->uintr.rr &= ~BIT_ULL(vector);
     env->uintr.delivered++;
-    x86_uintr_recognize(env);
+    /* If UIRR is empty now the next pass of the main loop will notice */
     env->uintr.uif = false;
     env->eflags &= ~(TF_MASK | RF_MASK);
     env->regs[R_ESP] = rsp - sizeof(frame);
@@ -260,6 +306,9 @@ bool x86_cpu_exec_unlocked(CPUState *cs)
     CPUX86State *env = cpu_env(cs);
     int request;
 
+    if (x86_uintr_in_flight(env_archcpu(env))) {
+        uintr_receive_posted(env);
+    }
     if (!uintr_deliverable(env)) {
         /* RESET empties UIRR without telling anybody */
         x86_uintr_recognize(env);
@@ -304,4 +353,8 @@ void helper_uiret(CPUX86State *env)
                        CPUID_7_1_EDX_UIRET_UIF) || (rflags & 2);
     env->regs[R_ESP] = new_rsp;
     env->eip = rip;
+    if (env->uintr.rr && env->uintr.uif) {
+        /* The next block leaves for the main loop, as after STUI */
+        qatomic_set(&env_cpu(env)->neg.icount_decr.u16.high, -1);
+    }
 }

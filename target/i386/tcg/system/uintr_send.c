@@ -141,12 +141,12 @@ static uint64_t upid_post(CPUX86State *env, uint64_t addr, uint64_t vector,
     }
 }
 
-/*
- * Rule 7.7.  The local APIC belongs to the BQL.  A path that hands the
- * vector to the target without it would branch off here.
- */
+/* Rule 7.7, after upid_post().  The local APIC belongs to the BQL. */
 static void uintr_send_ipi(CPUX86State *env, uint32_t ndst, uint8_t nv)
 {
+    if (likely(x86_uintr_post(env, ndst, nv))) {
+        return;
+    }
     bql_lock();
     apic_uintr_send(env_archcpu(env)->apic_state, ndst, nv);
     bql_unlock();

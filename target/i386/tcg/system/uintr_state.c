@@ -102,7 +102,17 @@ void x86_uintr_recognize(CPUX86State *env)
      * looked at when delivery is tried (11.2).  All ways by which these can
      * change lead through the main loop, which tests this flag.
      */
-    qatomic_set(&env_cpu(env)->unlocked_request, env->uintr.rr != 0);
+    CPUState *cs = env_cpu(env);
+
+    if (env->uintr.rr) {
+        qatomic_set(&cs->neg.unlocked_request, true);
+        return;
+    }
+    /* Another vCPU may be setting it at the same time: see uintr_post.c */
+    qatomic_set_mb(&cs->neg.unlocked_request, false);
+    if (x86_uintr_in_flight(env_archcpu(env))) {
+        qatomic_set(&cs->neg.unlocked_request, true);
+    }
 }
 
 bool x86_uintr_in_use(CPUX86State *env)
