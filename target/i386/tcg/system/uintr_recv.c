@@ -248,6 +248,11 @@ static bool uintr_deliverable(CPUX86State *env)
            (env->hflags2 & HF2_GIF_MASK);
 }
 
+static bool is_same_page(uint64_t addr, unsigned size)
+{
+    return (addr & ~TARGET_PAGE_MASK) <= TARGET_PAGE_SIZE - size;
+}
+
 /* Rule 12.4 b and c */
 static uint64_t uintr_stack(CPUX86State *env)
 {
@@ -257,19 +262,31 @@ static uint64_t uintr_stack(CPUX86State *env)
     return rsp & ~15ULL;
 }
 
-/* Rule 12.4.  All faults are raised before the first store (12.7). */
-static void uintr_deliver(CPUX86State *env)
+/*
+ * The usual case of pushing @frame, in the order of the pushes, below @rsp:
+ * all of it is in one page of RAM, and there is no fault.
+ */
+static bool uintr_push_fast(CPUX86State *env, uint64_t rsp,
+                            const uint64_t frame[4])
 {
-    int vector = 63 - clz64(env->uintr.rr);
-    uint64_t rsp = uintr_stack(env);
-    uint64_t frame[4] = {
-        env->regs[R_ESP], cpu_compute_eflags(env), env->eip, vector
-    };
+    uint64_t addr = rsp - 32;
+    void *host;
+
+    if (!is_same_page(addr, 32) || !x86_uintr_canonical(env, addr) ||
+        (probe_access_flags(env, addr, 32, MMU_DATA_STORE, MMU_USER64_IDX,
+                            true, &host, 0) & TLB_INVALID_MASK) || !host) {
+        return false;
+    }
+    for (int i = 0; i < 4; i++) {
+        stq_le_p(host + 24 - 8 * i, frame[i]);
+    }
+    return true;
+}
+
+static void uintr_push(CPUX86State *env, uint64_t rsp, const uint64_t frame[4])
+{
     void *host[4];
 
-    if (!x86_uintr_canonical(env, env->uintr.handler)) {
-        raise_exception_err(env, EXCP0D_GPF, 0);
-    }
     /* In the order of the pushes, so that CR2 is that of the first to fail */
     for (int i = 0; i < 4; i++) {
         uint64_t addr = rsp - 8 * (i + 1);
@@ -281,12 +298,29 @@ static void uintr_deliver(CPUX86State *env)
                            false, &host[i], 0);
     }
     for (int i = 0; i < 4; i++) {
-        if (likely(host[i])) {
+        if (host[i]) {
             stq_le_p(host[i], frame[i]);
         } else {
             cpu_stq_mmuidx_ra(env, rsp - 8 * (i + 1), frame[i],
                               MMU_USER64_IDX, 0);
         }
+    }
+}
+
+/* Rule 12.4.  All faults are raised before the first store (12.7). */
+static void uintr_deliver(CPUX86State *env)
+{
+    int vector = 63 - clz64(env->uintr.rr);
+    uint64_t rsp = uintr_stack(env);
+    uint64_t frame[4] = {
+        env->regs[R_ESP], cpu_compute_eflags(env), env->eip, vector
+    };
+
+    if (!x86_uintr_canonical(env, env->uintr.handler)) {
+        raise_exception_err(env, EXCP0D_GPF, 0);
+    }
+    if (!uintr_push_fast(env, rsp, frame)) {
+        uintr_push(env, rsp, frame);
     }
 
     qemu_log_mask(CPU_LOG_INT, "User interrupt %d: RIP=" TARGET_FMT_lx
@@ -327,12 +361,27 @@ bool x86_cpu_exec_unlocked(CPUState *cs)
     return true;
 }
 
+/* What UIRET pops: RIP, RFLAGS, RSP */
+static void uintr_pop(CPUX86State *env, uint64_t rsp, uint64_t frame[3],
+                      uintptr_t ra)
+{
+    int idx = cpu_mmu_index(env_cpu(env), false);
+    void *host = NULL;
+
+    if (is_same_page(rsp, 24)) {
+        probe_access_flags(env, rsp, 24, MMU_DATA_LOAD, idx, false, &host, ra);
+    }
+    for (int i = 0; i < 3; i++) {
+        frame[i] = likely(host) ? ldq_le_p(host + 8 * i) :
+                   cpu_ldq_mmuidx_ra(env, rsp + 8 * i, idx, ra);
+    }
+}
+
 void helper_uiret(CPUX86State *env)
 {
     uintptr_t ra = GETPC();
     uint64_t rsp = env->regs[R_ESP];
-    int idx = cpu_mmu_index(env_cpu(env), false);
-    uint64_t rip, rflags, new_rsp;
+    uint64_t frame[3], rip, rflags;
 
     if (!x86_uintr_canonical(env, rsp) || !x86_uintr_canonical(env, rsp + 23)) {
         raise_exception_err_ra(env, EXCP0C_STACK, 0, ra);
@@ -341,9 +390,9 @@ void helper_uiret(CPUX86State *env)
         (env->cr[0] & CR0_AM_MASK) && (env->eflags & AC_MASK)) {
         raise_exception_err_ra(env, EXCP11_ALGN, 0, ra);
     }
-    rip = cpu_ldq_mmuidx_ra(env, rsp, idx, ra);
-    rflags = cpu_ldq_mmuidx_ra(env, rsp + 8, idx, ra);
-    new_rsp = cpu_ldq_mmuidx_ra(env, rsp + 16, idx, ra);
+    uintr_pop(env, rsp, frame, ra);
+    rip = frame[0];
+    rflags = frame[1];
     if (!x86_uintr_canonical(env, rip)) {
         raise_exception_err_ra(env, EXCP0D_GPF, 0, ra);
     }
@@ -351,7 +400,7 @@ void helper_uiret(CPUX86State *env)
     cpu_load_eflags(env, rflags, UIRET_EFLAGS_MASK);
     env->uintr.uif = !(env->features[FEAT_7_1_EDX] &
                        CPUID_7_1_EDX_UIRET_UIF) || (rflags & 2);
-    env->regs[R_ESP] = new_rsp;
+    env->regs[R_ESP] = frame[2];
     env->eip = rip;
     if (env->uintr.rr && env->uintr.uif) {
         /* The next block leaves for the main loop, as after STUI */

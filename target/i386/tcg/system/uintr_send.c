@@ -24,16 +24,29 @@ typedef union UPID {
 } UPID;
 
 /*
- * Rules 7.3 and 7.4.  The entry is read at once, so that software which
- * replaces it by one 16-byte store is never seen half-way.
+ * An entry is read at once, so that software which replaces it by one 16-byte
+ * store is never seen half-way.
  */
+static Int128 uitte_load(CPUX86State *env, uint64_t addr, uintptr_t ra)
+{
+    int idx = x86_uintr_mmu_index(env);
+    void *host;
+
+    probe_access_flags(env, addr, UITTE_SIZE, MMU_DATA_LOAD, idx, false,
+                       &host, ra);
+    if (host && HAVE_ATOMIC128_RO && !HOST_BIG_ENDIAN) {
+        return atomic16_read_ro(host);
+    }
+    return cpu_ld16_mmu(env, addr,
+                        make_memop_idx(MO_128 | MO_LE | MO_ALIGN, idx), ra);
+}
+
+/* Rules 7.3 and 7.4 */
 static void uitt_read(CPUX86State *env, uint64_t index, uint64_t *upid_addr,
                       uint64_t *vector, uintptr_t ra)
 {
-    MemOpIdx oi = make_memop_idx(MO_128 | MO_LE | MO_ALIGN,
-                                 x86_uintr_mmu_index(env));
     uint64_t addr = UINTR_TT_ADDR(env->uintr.tt) + index * UITTE_SIZE;
-    Int128 entry = cpu_ld16_mmu(env, addr, oi, ra);
+    Int128 entry = uitte_load(env, addr, ra);
     uint64_t ctl = int128_getlo(entry);
     uint64_t upid = int128_gethi(entry);
 

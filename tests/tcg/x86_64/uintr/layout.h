@@ -6,7 +6,7 @@
 #ifndef UINTR_LAYOUT_H
 #define UINTR_LAYOUT_H
 
-#define MAX_CPUS        8
+#define MAX_CPUS        64
 #define STACK_SIZE      16384
 #define AP_START        0x8000          /* SIPI vector 8 */
 
