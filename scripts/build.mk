@@ -18,6 +18,7 @@ help:
 	@echo 'make check-bisect  build the kernel at each patch of ours'
 	@echo 'make check-tcg    bare-metal tests, those of QEMU and ours'
 	@echo 'make check-qemu   all suites of QEMU'
+	@echo 'make bench        how fast user interrupts are (BENCH=--help: options)'
 	@echo 'make check-mutants  plant each known bug and see a test fail'
 	@echo 'make clean        remove what was built'
 	@echo 'make distclean    remove what was configured too'
@@ -46,6 +47,9 @@ check-qemu: all
 # Goals "kernel" and what it is made of
 include $(SRC)/guest/guest.mk
 
+# Goal "bench" and what it is made of
+include $(SRC)/tests/bench/uintr/bench.mk
+
 run check check-kernels:
 	@UINTR_BUILD=$(BUILD) $(SRC)/uintr $@
 
@@ -57,10 +61,10 @@ check-mutants:
 
 clean:
 	-$(MAKE) -C qemu clean
-	rm -rf linux linux-* guest bzImage* initramfs.cpio.gz
+	rm -rf linux linux-* guest bzImage* initramfs.cpio.gz bench qemu-stock
 
 distclean:
-	rm -rf qemu linux linux-* guest src firmware tools log models bzImage* \
+	rm -rf qemu qemu-stock bench linux linux-* guest src firmware tools log models bzImage* \
 		bisect initramfs.cpio.gz qemu-system-x86_64 config.sh config.mak Makefile
 
 .PHONY: help all configured qemu-system-x86_64 stage-qemu stage-linux \

@@ -24,7 +24,7 @@ static uint32_t samples[NR_SAMPLES];
 
 static uint32_t hpet_read(uint32_t reg)
 {
-    return *(volatile uint32_t *)(HPET + reg);
+    return *(volatile uint32_t *)(uintptr_t)(HPET + reg);
 }
 
 /* The lower half of the counter wraps after 42 s; no figure takes that long */
@@ -174,7 +174,7 @@ asm(".pushsection .text\n"
     "   jmp k_back\n"
     ".popsection");
 extern const char k_end[], k_count[], k_reply[];
-uint64_t k_counter, k_stop;
+volatile uint64_t k_counter, k_ready, k_stop;
 
 /* Entered directly, without the runtime's handlers; continues at R10 */
 static void set_gate(uint8_t vector)
@@ -211,7 +211,7 @@ SNIPPET(b_apic_self, ROUND(SEND_SELF));
 SNIPPET(b_apic_self_stamped, STAMPED(SEND_SELF));
 SNIPPET(b_apic_ping, ROUND(SEND_PING));
 SNIPPET(b_apic_ping_stamped, STAMPED(SEND_PING));
-SNIPPET(b_apic_pong, "1: cmpq $0, k_stop; je 1b");
+SNIPPET(b_apic_pong, "movq $1, k_ready; 1: cmpq $0, k_stop; je 1b");
 
 TEST(apic_self, "self-IPI, handler with EOI, IRET in x2APIC mode", "")
 {
@@ -232,11 +232,13 @@ TEST_SMP(apic_round_trip, 2, "IPI to another CPU, whose handler replies", "")
 {
     set_gate(KVEC_PING);
     set_gate(KVEC_PONG);
-    k_stop = 0;
     start_on(1, apic_pong, NULL);
+    while (!k_ready) {
+        pause();
+    }
     figure("apic_round_trip", kernel_with(b_apic_ping, k_count), 100000, 1);
     sample("apic_round_trip", kernel_with(b_apic_ping_stamped, k_count));
-    *(volatile uint64_t *)&k_stop = 1;
+    k_stop = 1;
     wait_cpu(1);
 }
 
@@ -261,7 +263,24 @@ SNIPPET(b_self, ROUND("senduipi %rcx"));
 SNIPPET(b_self_stamped, STAMPED("senduipi %rcx"));
 SNIPPET(b_ping, ROUND(USEND_PING));
 SNIPPET(b_ping_stamped, STAMPED(USEND_PING));
-SNIPPET(b_pong, "1: cmpq $0, %fs:8; je 1b");
+/* Says in counts[0] that it receives, and goes on until the flag is set */
+SNIPPET(b_pong, "movq $1, %fs:16; 1: cmpq $0, %fs:8; je 1b");
+
+/* PAUSE would leave for the main loop, and take locks there. */
+static void start_receiver(unsigned cpu, void (*fn)(void *))
+{
+    volatile uint64_t *ready = &uareas[cpu].counts[0];
+
+    start_on(cpu, fn, NULL);
+    while (!*ready) {
+    }
+}
+
+static void spin_for(unsigned cpu)
+{
+    while (__atomic_load_n(&cpus[cpu].job, __ATOMIC_ACQUIRE)) {
+    }
+}
 
 /* The context sends by entry 1 to CPU @to, whose handler replies by entry 2 */
 static struct ctx *sender(const void *code, unsigned to)
@@ -299,7 +318,7 @@ TEST_SMP(round_trip, 2, "SENDUIPI to another CPU, whose handler replies", "")
         return;
     }
     uintr_self();
-    start_on(1, pong, NULL);
+    start_receiver(1, pong);
     figure("round_trip", sender(b_ping, 1), 200000, 1);
     sample("round_trip", sender(b_ping_stamped, 1));
     uareas[1].flag = 1;
@@ -320,4 +339,79 @@ TEST(suppressed, "SENDUIPI with ON or SN set", "")
     upids[0].control |= UPID_ON;
     figure("send_on", c, 2000000, 1);
     EQ(uarea()->count, 0);
+}
+
+/*
+ * Sending alone: the sender itself clears ON, so that each SENDUIPI notifies
+ * another CPU. That one only counts, and misses what it is too slow for.
+ */
+SNIPPET(b_send, ROUND("senduipi %rcx; lock andq $~1, (%rdi)"));
+
+static void count(void *unused)
+{
+    unsigned cpu = this_cpu()->id;
+
+    uintr_receiver(cpu, u_count);
+    EQ(run(user(b_pong)), VEC_DONE);
+}
+
+static struct ctx *far_sender(unsigned to)
+{
+    struct ctx *c;
+
+    wrmsr(MSR_UINTR_MISC, 63);
+    wrmsr(MSR_UINTR_TT, (uint64_t)uitt | TT_ENABLE);
+    uitt[to].lo = UITTE(1);
+    uitt[to].upid = (uint64_t)&upids[to];
+    c = user(b_send);
+    c->rcx = to;
+    c->rdi = USER(&upids[to]);
+    return c;
+}
+
+TEST_SMP(send, 2, "SENDUIPI that notifies another CPU", "")
+{
+    if (!has_uintr()) {
+        return;
+    }
+    start_receiver(1, count);
+    figure("send", far_sender(1), 1000000, 1);
+    uareas[1].flag = 1;
+    wait_cpu(1);
+    EQ(uareas[1].count > 0, 1);
+}
+
+#define PAIRS           4
+#define PAIR_SENDS      50000
+
+static void send_to_pair(void *unused)
+{
+    struct ctx *c = far_sender(PAIRS + this_cpu()->id);
+
+    c->rbx = PAIR_SENDS;
+    EQ(run(c), VEC_DONE);
+}
+
+/* For a count of locks, not for the time */
+TEST_SMP(pairs, 2 * PAIRS, "4 CPUs send to 4 others", "")
+{
+    if (!has_uintr()) {
+        return;
+    }
+    for (unsigned i = 0; i < PAIRS; i++) {
+        start_receiver(PAIRS + i, count);
+    }
+    printf("# count %u\n", PAIRS * PAIR_SENDS);
+    for (unsigned i = 1; i < PAIRS; i++) {
+        start_on(i, send_to_pair, NULL);
+    }
+    send_to_pair(NULL);
+    for (unsigned i = 1; i < PAIRS; i++) {
+        spin_for(i);
+    }
+    for (unsigned i = 0; i < PAIRS; i++) {
+        uareas[PAIRS + i].flag = 1;
+        spin_for(PAIRS + i);
+        EQ(uareas[PAIRS + i].count > 0, 1);
+    }
 }

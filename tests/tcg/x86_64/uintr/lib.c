@@ -139,7 +139,7 @@ bool has_option(const char *name)
     return option(name) != NULL;
 }
 
-static unsigned number_option(const char *name, unsigned def)
+unsigned number_option(const char *name, unsigned def)
 {
     const char *s = option(name);
     unsigned v = 0;
@@ -302,6 +302,7 @@ void run_tests(void)
 {
     unsigned n = tests_end - tests_start;
     unsigned from = number_option("from=", 1);
+    unsigned upto = number_option("upto=", n);
     bool good = true;
     uint8_t phase = cmos_read(CMOS_PHASE);
 
@@ -315,10 +316,17 @@ void run_tests(void)
     } else {
         printf("1..%u\n", n);
     }
-    for (current = from; current <= n; current++) {
+    for (current = from; current <= upto; current++) {
+        if (has_option("list")) {
+            printf("# %u - %s\n", current, tests_start[current - 1].name);
+            continue;
+        }
         good &= run_test(&tests_start[current - 1]);
         resumed = false;
     }
     printf("# end\n");
+    while (has_option("stay")) {        /* for the monitor, which says quit */
+        asm volatile("cli; hlt");
+    }
     leave(good);
 }

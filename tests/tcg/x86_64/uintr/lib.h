@@ -56,6 +56,7 @@ void *memset(void *p, int c, size_t n);
 void *memcpy(void *d, const void *s, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 bool has_option(const char *name);
+unsigned number_option(const char *name, unsigned def);
 
 /* ---- contexts (trap.c) ---- */
 

@@ -5,13 +5,17 @@
  */
 #include "lib.h"
 
-/* A vector is posted and notified; the next boundary with IF=1 takes it */
+/*
+ * A vector is posted and notified; the next boundary with IF=1 takes it. This
+ * may or may not go through the APIC, which is the test's point; others below
+ * have the APIC send it.
+ */
 static void notify(void)
 {
-    upids[0].control |= UPID_ON;
-    upids[0].pir = 1;
+    upids[0].control &= ~UPID_ON;
+    upids[0].pir = 0;
     set_rr(0);
-    apic_send(apic_id_of(0), 0x4000 | NV);
+    senduipi(0);
 }
 
 static void setup(void)

@@ -123,6 +123,39 @@ TEST_SMP(xapic_ndst, 2, "xAPIC: NDST[15:8] alone is the destination",
     EQ(uarea()->count, 0);
 }
 
+#define OTHER_ID 77
+
+static void receive_as_other(void *unused)
+{
+    apic_write(0x20, OTHER_ID << 24);
+    receive(NULL);
+    apic_write(0x20, this_cpu()->id << 24);
+}
+
+TEST_SMP(changed_id, 2, "xAPIC: an ID that software has changed is the "
+         "destination", "4.3")
+{
+    if (x2apic) {
+        test_skip("x2APIC mode");
+        return;
+    }
+    ready = 0;
+    start_on(1, receive_as_other, NULL);
+    while (!ready) {
+        pause();
+    }
+    uintr_self();
+    /* Posts, and notifies nobody */
+    upids[1].control = UPID_NV(NV) | UPID_NDST(apic_id_of(1) << 8);
+    uitt[7].upid = (uint64_t)&upids[1];
+    senduipi(7);
+    EQ(upids[1].pir, 1 << 7);
+    reaches_cpu1(OTHER_ID << 8);
+    uareas[1].flag = 1;
+    wait_cpu(1);
+    EQ(uareas[1].counts[7], 1);
+}
+
 static volatile uint64_t got[MAX_CPUS];
 
 static void count_irq(struct ctx *c)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The benchmark and its programs, among them an unpatched QEMU beside ours from
+# the same source and with the same options. To be included by build.mk.
+
+bench_src := $(SRC)/tests/bench/uintr
+
+bench: configured
+	@$(bench_src)/bench $(BENCH) $(BUILD)
+
+bench-programs: configured qemu-stock/qemu-system-x86_64 bench/floor
+	+$(MAKE) -C qemu qemu-system-x86_64 build-tcg-tests-x86_64-softmmu
+	cp qemu/tests/tcg/x86_64-softmmu/bench bench/bare-metal
+
+stage-qemu-stock:
+	@$(SRC)/scripts/stage qemu-stock $(BUILD)
+
+# It is configured as ours was when that is configured in another way.
+qemu-stock/build.ninja: qemu/config.status | stage-qemu-stock
+	mkdir -p qemu-stock
+	sed 's,src/qemu/configure,src/qemu-stock/configure,' $< > \
+		qemu-stock/again
+	cd qemu-stock && sh ./again
+	for site in qemu-stock/pyvenv/lib/python3*/site-packages; do \
+		[ ! -d tools ] || echo "$$PYTHONPATH" > $$site/uintr-tools.pth; \
+	done
+	touch $@
+
+qemu-stock/qemu-system-x86_64: qemu-stock/build.ninja stage-qemu-stock
+	+$(MAKE) -C qemu-stock qemu-system-x86_64
+
+bench/floor: $(bench_src)/floor.c
+	mkdir -p bench
+	$(CC) -O2 -Wall -Wextra -pthread $< -o $@
+
+.PHONY: bench bench-programs stage-qemu-stock
