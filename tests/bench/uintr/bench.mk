@@ -24,6 +24,10 @@ qemu-stock/build.ninja: qemu/config.status | stage-qemu-stock
 	for site in qemu-stock/pyvenv/lib/python3*/site-packages; do \
 		[ ! -d tools ] || echo "$$PYTHONPATH" > $$site/uintr-tools.pth; \
 	done
+	if [ -d firmware ]; then \
+		mkdir -p qemu-stock/qemu-bundle$(BUILD); \
+		ln -sfn $(BUILD)/firmware qemu-stock/qemu-bundle$(BUILD); \
+	fi
 	touch $@
 
 qemu-stock/qemu-system-x86_64: qemu-stock/build.ninja stage-qemu-stock

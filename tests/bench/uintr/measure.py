@@ -127,12 +127,7 @@ class Machine:
     def command(self, qemu, output, append='', smp=VCPUS, cpu=None, more=()):
         if not cpu:
             cpu = 'max,+uintr' if qemu == self.ours else 'max'
-        # The unpatched one finds the firmware where ours does.
-        firmware = []
-        for folder in 'qemu', 'seabios':
-            path = os.path.join(self.build, 'firmware/usr/share', folder)
-            firmware += ['-L', path] if os.path.isdir(path) else []
-        return [qemu, *firmware, '-nodefaults', '-no-user-config',
+        return [qemu, '-nodefaults', '-no-user-config',
                 '-display', 'none', '-serial', 'null', '-monitor', 'stdio',
                 '-chardev', f'file,id=output,path={output}',
                 '-device', 'isa-debugcon,chardev=output',
