@@ -38,6 +38,7 @@ static uint64_t now_ns(void)
 static void spin(int turn)
 {
     while (atomic_load_explicit(&shared.turn, memory_order_acquire) != turn) {
+        continue;
     }
 }
 

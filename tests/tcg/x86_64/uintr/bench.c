@@ -273,12 +273,14 @@ static void start_receiver(unsigned cpu, void (*fn)(void *))
 
     start_on(cpu, fn, NULL);
     while (!*ready) {
+        continue;
     }
 }
 
 static void spin_for(unsigned cpu)
 {
     while (__atomic_load_n(&cpus[cpu].job, __ATOMIC_ACQUIRE)) {
+        continue;
     }
 }
 

@@ -11,12 +11,12 @@
 #define SENDS           20000
 #define PADDED          8               /* no two CPUs write to one line */
 
-/* How many times the first CPU has sent to the second, and what that has seen */
+/* How often the first CPU has sent to the second, and what that has seen */
 static volatile uint64_t sent[MAX_CPUS][MAX_CPUS][PADDED];
 static volatile uint64_t seen[MAX_CPUS][MAX_CPUS][PADDED];
 static volatile unsigned running, sending;
 
-/* At CPL 3 all these are in the user alias: code and data are relative to RIP */
+/* At CPL 3 they are in the user alias: code and data are relative to RIP */
 static uint64_t my_id(void)
 {
     uint64_t id;
