@@ -39,7 +39,8 @@ typedef struct CPUX86Uintr {
  */
 typedef struct CPUX86UintrPosted {
     uint64_t vectors[4];
-} QEMU_ALIGNED(64) CPUX86UintrPosted;
+    uint64_t unused[8];     /* other vCPUs write to no line that is read here */
+} CPUX86UintrPosted;
 
 /* XSAVE state component 14 (13.1) */
 #define XSAVE_UINTR_SIZE 48

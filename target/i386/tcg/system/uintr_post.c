@@ -33,6 +33,7 @@
 #include "qemu/osdep.h"
 #include "qemu/atomic.h"
 #include "qemu/main-loop.h"
+#include "qemu/rcu.h"
 #include "cpu.h"
 #include "hw/i386/apic.h"
 #include "system/cpu-timers.h"
@@ -63,6 +64,13 @@ static bool uintr_may_post(X86CPU *cpu)
     return cpu->uintr_fast && qemu_tcg_mttcg_enabled() && !icount_enabled();
 }
 
+/* A CPU without the feature has no place for posted vectors in a snapshot. */
+static bool uintr_may_be_posted_to(X86CPU *cpu)
+{
+    return cpu->uintr_fast &&
+           (cpu->env.features[FEAT_7_0_EDX] & CPUID_7_0_EDX_UINTR);
+}
+
 bool x86_uintr_post(CPUX86State *env, uint32_t ndst, uint8_t nv)
 {
     X86CPU *cpu = env_archcpu(env);
@@ -71,8 +79,10 @@ bool x86_uintr_post(CPUX86State *env, uint32_t ndst, uint8_t nv)
     if (!uintr_may_post(cpu)) {
         return false;
     }
+    /* What cpu_exec_step_atomic() executes is in no read section yet */
+    RCU_READ_LOCK_GUARD();
     target = apic_uintr_target(cpu->apic_state, ndst, nv);
-    if (!target) {
+    if (!target || !uintr_may_be_posted_to(target)) {
         return false;
     }
     qatomic_or(&target->env.uintr_posted.vectors[nv / 64], BIT_ULL(nv % 64));

@@ -193,9 +193,11 @@ bool x86_uintr_notify_halted(CPUX86State *env)
         bql_lock();
         x86_uintr_accept_posted(env);
         bql_unlock();
-        if (!cpu_has_work(cs)) {
-            return true;
-        }
+    }
+    /* More may have been posted since: the caller will come here again */
+    request = qatomic_read(&cs->interrupt_request);
+    if (!x86_cpu_pending_interrupt(cs, request)) {
+        return true;
     }
 
     /*
@@ -368,8 +370,10 @@ static void uintr_pop(CPUX86State *env, uint64_t rsp, uint64_t frame[3],
     int idx = cpu_mmu_index(env_cpu(env), false);
     void *host = NULL;
 
-    if (is_same_page(rsp, 24)) {
-        probe_access_flags(env, rsp, 24, MMU_DATA_LOAD, idx, false, &host, ra);
+    if (is_same_page(rsp, 24) &&
+        (probe_access_flags(env, rsp, 24, MMU_DATA_LOAD, idx, false, &host,
+                            ra) & TLB_WATCHPOINT)) {
+        host = NULL;
     }
     for (int i = 0; i < 3; i++) {
         frame[i] = likely(host) ? ldq_le_p(host + 8 * i) :
@@ -402,8 +406,4 @@ void helper_uiret(CPUX86State *env)
                        CPUID_7_1_EDX_UIRET_UIF) || (rflags & 2);
     env->regs[R_ESP] = frame[2];
     env->eip = rip;
-    if (env->uintr.rr && env->uintr.uif) {
-        /* The next block leaves for the main loop, as after STUI */
-        qatomic_set(&env_cpu(env)->neg.icount_decr.u16.high, -1);
-    }
 }

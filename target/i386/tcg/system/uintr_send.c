@@ -31,10 +31,11 @@ static Int128 uitte_load(CPUX86State *env, uint64_t addr, uintptr_t ra)
 {
     int idx = x86_uintr_mmu_index(env);
     void *host;
+    int flags = probe_access_flags(env, addr, UITTE_SIZE, MMU_DATA_LOAD, idx,
+                                   false, &host, ra);
 
-    probe_access_flags(env, addr, UITTE_SIZE, MMU_DATA_LOAD, idx, false,
-                       &host, ra);
-    if (host && HAVE_ATOMIC128_RO && !HOST_BIG_ENDIAN) {
+    if (host && !(flags & TLB_WATCHPOINT) && HAVE_ATOMIC128_RO &&
+        !HOST_BIG_ENDIAN) {
         return atomic16_read_ro(host);
     }
     return cpu_ld16_mmu(env, addr,

@@ -197,3 +197,40 @@ TEST_SMP(uinv_off, 2, "with UINV=0 the same vector is ordinary and ends HLT",
     EQ(job.rip, AFTER_HLT);
     EQ(upids[1].pir, 1 << 9);
 }
+
+static volatile bool nmi_came;
+
+static void on_nmi(struct ctx *c)
+{
+    nmi_came = true;
+}
+
+static void halt_with_if_clear(void *unused)
+{
+    uintr_receiver(1, uh_exit);
+    trap_handler[EXC_NMI] = on_nmi;
+    nmi_came = false;
+    job.ready = true;
+    EQ(run(kernel(s_hlt)), VEC_DONE);
+    EQ(nmi_came, 1);
+}
+
+TEST_SMP(masked, 2, "with IF=0 no number of notifications ends HLT", "9.2 9.7")
+{
+    job.ready = false;
+    uitt[0].lo = UITTE(9);
+    uitt[0].upid = (uint64_t)&upids[1];
+    wrmsr(MSR_UINTR_MISC, 0);
+    wrmsr(MSR_UINTR_TT, (uint64_t)uitt | TT_ENABLE);
+    start_on(1, halt_with_if_clear, NULL);
+    while (!job.ready) {
+        pause();
+    }
+    for (int i = 0; i < 20000; i++) {
+        __sync_fetch_and_and(&upids[1].control, ~UPID_ON);
+        senduipi(0);
+    }
+    apic_send(apic_id_of(1), 0x4400);
+    wait_cpu(1);
+    trap_handler[EXC_NMI] = NULL;
+}

@@ -143,6 +143,20 @@ TEST(tpr, "a task priority at or above its class blocks it", "9.2")
     EQ(processed(), 1);
 }
 
+TEST(tpr_sent, "also if SENDUIPI sends it with IF=1", "9.2")
+{
+    struct ctx *c = with_if(kernel(s_senduipi));
+
+    setup();
+    apic_write(0x80, NV & 0xf0);
+    EQ(run(c), VEC_DONE);
+    EQ(apic_irr(NV), 1);
+    EQ(upids[0].pir, 1);
+    apic_write(0x80, 0);
+    irq_window();
+    EQ(processed(), 1);
+}
+
 TEST(cr8, "so does CR8", "9.2")
 {
     setup();

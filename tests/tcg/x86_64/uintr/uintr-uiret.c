@@ -417,3 +417,28 @@ TEST(single_step, "delivery with TF=1 and UIRET restore stepping", "15.7")
     EQ(uarea()->log[0].rflags & FL_TF, FL_TF);
     EQ(c->rip, USER(s_four_nops) + 1);
 }
+
+TEST(data_breakpoint, "a data breakpoint sees what UIRET pops", "8.1")
+{
+    struct ctx *c = user(s_uiret);
+
+    frame_for(c, USER(s_four_nops), FL_1, user_stack_top());
+    write_dr(c->rsp, 0xf0001);          /* 8 bytes read or written */
+    EQ(run(c), EXC_DB);
+    EQ(c->rip, USER(s_four_nops));
+    write_dr(0, 0x400);
+}
+
+TEST(breakpoint_after, "a pending interrupt comes before a breakpoint there",
+     "8.8 12.2")
+{
+    struct ctx *c = user(s_uiret);
+
+    uintr_self();
+    clui();
+    set_rr(1 << 3);
+    frame_for(c, USER(s_target), FL_1 | FL_IF, user_stack_top());
+    write_dr(USER(s_target), 1);
+    EQ(run(c), VEC_HANDLER);
+    write_dr(0, 0x400);
+}
