@@ -150,9 +150,14 @@ inline main_loop()
 	fi
 }
 
-/* helper_hlt(), qemu_wait_io_event() and x86_uintr_notify_halted() */
+/*
+ * helper_hlt(), qemu_wait_io_event() and x86_uintr_notify_halted(). HLT ends
+ * only because of a vector that is not masked.
+ */
 inline hlt()
 {
+	bool accepted = false;
+
 	store(TARGET, HALTED, 1);		/* H1 */
 	atomic { !bql -> bql = true };
 	do
@@ -161,7 +166,18 @@ inline hlt()
 		BARRIER(TARGET);
 #endif
 		if				/* H2 */
-		:: LOAD(TARGET, POSTED) -> break
+		:: LOAD(TARGET, POSTED) ->
+			atomic { BARRIER(TARGET) -> memory[POSTED] = 0 };
+			if
+			:: accepted = true; break
+			:: true;	/* masked: it stays in the IRR */
+#ifdef BUG_HALT_ENDS_BY_POST
+			   if
+			   :: LOAD(TARGET, POSTED) -> break
+			   :: else
+			   fi
+#endif
+			fi
 		:: else ->
 			/* qemu_cond_wait() */
 			atomic { asleep = true; bql = false };
@@ -169,7 +185,7 @@ end:			atomic { !asleep && !bql -> bql = true }
 		fi
 	od;
 	bql = false;
-	/* Taken or not, it wakes up some time. */
+	assert(accepted);
 	store(TARGET, HALTED, 0)
 }
 
