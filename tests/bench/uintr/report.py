@@ -87,6 +87,14 @@ def figures(result):
     return lines + ['']
 
 
+def slow(result):
+    """What the way through the APIC and the big lock costs"""
+    off = result['uintr-fast=off']['ns']
+    return ['| ns | uintr-fast=on | uintr-fast=off |', '|---|---|---|'] + [
+        f'| {name} | {spread(times(result, name))} | {spread(off[name])} |'
+        for name in ('self', 'round_trip', 'send')] + ['']
+
+
 def latencies(result):
     lines = ['| single rounds, ns | ' +
              ' | '.join(f'p{p}' for p in PERCENTILES) + ' |',
@@ -171,7 +179,7 @@ def markdown(result):
         lines += [f'No times: {reason}.', '']
     if 'ours' in result:
         lines += ['Medians of all runs, with the least and the greatest.', '']
-        lines += figures(result) + latencies(result)
+        lines += figures(result) + slow(result) + latencies(result)
     if result.get('ipc'):
         lines += ipc(result) + jobs(result)
     lines += translation(result)

@@ -103,6 +103,10 @@ bool x86_uintr_take(CPUX86State *env, uint8_t vector)
             return false;
         }
     }
+    /*
+     * Another vCPU may be posting to this word: with a plain store of what was
+     * read before, its vector would be gone although it has posted it.
+     */
     return qatomic_fetch_and(word, ~BIT_ULL(vector % 64)) &
            BIT_ULL(vector % 64);
 }
@@ -112,6 +116,7 @@ void x86_uintr_accept_posted(CPUX86State *env)
     DeviceState *apic = env_archcpu(env)->apic_state;
 
     for (int i = 0; i < ARRAY_SIZE(env->uintr_posted.vectors); i++) {
+        /* As in x86_uintr_take(): what comes after this is for the next time */
         uint64_t posted = qatomic_xchg(&env->uintr_posted.vectors[i], 0);
 
         for (; posted; posted &= posted - 1) {
