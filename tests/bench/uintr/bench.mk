@@ -37,4 +37,17 @@ bench/floor: $(bench_src)/floor.c
 	mkdir -p bench
 	$(CC) -O2 -Wall -Wextra -pthread $< -o $@
 
+# The guest's image and a compiler, gcc's, with what it needs to run and some C
+bench/jobs.cpio: $(BUILD)/initramfs.cpio.gz $(bench_src)/floor.c
+	rm -rf bench/jobs
+	mkdir -p bench/jobs/bin
+	cc1=$$(gcc -print-prog-name=cc1) && install -s "$$cc1" bench/jobs/bin && \
+	for lib in $$(ldd "$$cc1" | grep -o '/[^ ]*'); do \
+		install -D "$$lib" "bench/jobs$$lib" || exit 1; \
+	done
+	gcc -E $(bench_src)/floor.c -o bench/jobs/floor.i
+	cd bench/jobs && find . | cpio --quiet -o -H newc -R 0:0 > ../jobs.new
+	cat $< >> bench/jobs.new
+	mv bench/jobs.new $@
+
 .PHONY: bench bench-programs stage-qemu-stock

@@ -139,12 +139,15 @@ def ipc(result):
 
 def jobs(result):
     lines = ['| a guest without user interrupts | unpatched, s | ours, s | '
-             'ratio | at most | met |', '|---|---|---|---|---|---|']
+             'ratio | at most | met | with the time of the host\'s kernel |',
+             '|---|---|---|---|---|---|---|']
     for job, row in result['jobs'].items():
-        ratio = median(row['ours']) / median(row['stock'])
+        ratio, in_all = (median(row['ours' + what]) /
+                         median(row['stock' + what])
+                         for what in ('', ', in all'))
         lines.append(f'| {job} | {spread(row["stock"])} | '
                      f'{spread(row["ours"])} | {ratio:.3f} | 1.01 | '
-                     f'{verdict(ratio <= 1.01)} |')
+                     f'{verdict(ratio <= 1.01)} | {in_all:.3f} |')
     return lines + ['']
 
 
