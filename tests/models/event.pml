@@ -13,6 +13,7 @@
  *	spin -a event.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -E
  *
  * -DPOSTS=n	posts by SENDUIPI
+ * -DRT		PREEMPT_RT, where a thread wakes those in the queue
  */
 #ifndef POSTS
 #define POSTS 3
@@ -24,7 +25,12 @@
 #define BUG_ARM_SENDS_NOTHING 0
 #endif
 
+#ifndef BUG_ARM_DOES_NOT_WAIT
+#define BUG_ARM_DOES_NOT_WAIT 0
+#endif
+
 #define NONE 2		/* no CPU */
+#define FIRING 3	/* nobody arms it before all are woken */
 
 /* The UPID; NV is always the wake vector. */
 bit on = 0, sn = 1, pir = 0;
@@ -62,10 +68,15 @@ end:	do
  * ON is set: somebody has read. So ON must be cleared even if nobody is to be
  * woken, and before the look: after it a post has found ON set and not sent.
  *
- * When it has fired it is silent, and senders keep no CPU busy. It is off the
- * list at last, because from then on others may arm it. The irq_work may run on
+ * When it has fired it is silent, and senders keep no CPU busy. Others may arm it
+ * at last, when all are woken or the irq_work will do that, which may run on
  * another CPU, before this is through.
  */
+inline wake_all()
+{
+	d_step { woken[0] = queued[0]; woken[1] = queued[1] }
+}
+
 proctype wake_irq(byte c)
 {
 	bit fire = 0;
@@ -93,8 +104,14 @@ end:	do
 	   if
 	   :: fire ->
 		sn = 1;
+#ifdef RT
 		irq_work = true;
 		d_step { list = NONE; locked[c] = false; fire = 0 }
+#else
+		d_step { list = FIRING; locked[c] = false };
+		wake_all();
+		d_step { list = NONE; fire = 0 }
+#endif
 	   :: else -> locked[c] = false
 	   fi
 	od
@@ -104,12 +121,7 @@ end:	do
 active proctype work()
 {
 end:	do
-	:: d_step {
-			irq_work ->
-			irq_work = false;
-			woken[0] = queued[0];
-			woken[1] = queued[1]
-		}
+	:: atomic { irq_work -> irq_work = false; wake_all() }
 	od
 }
 
@@ -132,7 +144,8 @@ inline arm(c)
 			fi;
 			locked[c] = false
 		}
-	:: list != NONE && (!locked[list % 2] || BUG_ARM_LOOKS_UNLOCKED)
+	:: list < NONE && (!locked[list % 2] || BUG_ARM_LOOKS_UNLOCKED)
+	:: list == FIRING && BUG_ARM_DOES_NOT_WAIT
 	fi
 }
 

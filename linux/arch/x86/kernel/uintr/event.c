@@ -26,7 +26,7 @@
  * @fd:		what it shares with other uintr fds; must be the first
  * @waiter:	of the receiver's UPID
  * @queue:	who waits for something to read
- * @work:	wakes them, because the wake interrupt must not
+ * @work:	wakes them with PREEMPT_RT, where an interrupt must not
  */
 struct uintr_event {
 	struct uintr_fd		fd;
@@ -40,17 +40,28 @@ static u64 *event_pir(struct uintr_event *event)
 	return &event->fd.receiver->upid->pir;
 }
 
-static void event_wake(struct irq_work *work)
+static void event_wake(struct uintr_event *event)
 {
-	struct uintr_event *event = container_of(work, struct uintr_event, work);
-
 	wake_up_poll(&event->queue, EPOLLIN | EPOLLRDNORM);
 }
 
+static void event_work(struct irq_work *work)
+{
+	event_wake(container_of(work, struct uintr_event, work));
+}
+
+/* In the wake interrupt, but not with PREEMPT_RT: it takes sleeping locks. */
+void uintr_event_wake(struct uintr_waiter *w)
+{
+	/* Tells lockdep that with PREEMPT_RT a thread does this. */
+	lockdep_irq_work_enter(0);
+	event_wake(container_of(w, struct uintr_event, waiter));
+	lockdep_irq_work_exit(0);
+}
+
 /*
- * In the wake interrupt, with the lock of a list of waiters held. With
- * PREEMPT_RT a thread does the work, which a CPU that goes offline has lost
- * before it takes its last interrupt.
+ * In the wake interrupt with PREEMPT_RT. A thread does the work, which a CPU
+ * that goes offline has lost before it takes its last interrupt.
  */
 void uintr_event_fire(struct uintr_waiter *w)
 {
@@ -174,7 +185,7 @@ int uintr_event_create(unsigned int vector)
 	INIT_LIST_HEAD(&event->fd.senders);
 	uintr_waiter_init(&event->waiter, receiver->upid, NULL);
 	init_waitqueue_head(&event->queue);
-	init_irq_work(&event->work, event_wake);
+	init_irq_work(&event->work, event_work);
 
 	fd = anon_inode_getfd("[uintrevent]", &uintr_event_fops, event,
 			      O_RDONLY | O_CLOEXEC);

@@ -106,7 +106,7 @@ struct uintr_xstate {
 /**
  * struct uintr_waiter - a UPID whose notifications go to the kernel
  * @node:	in the list of @cpu
- * @cpu:	where it is armed, or UINTR_NOT_ARMED
+ * @cpu:	where it is armed, UINTR_NOT_ARMED, or UINTR_FIRING
  * @upid:	what is posted to
  * @task:	the thread to wake, NULL for an event fd
  */
@@ -118,6 +118,7 @@ struct uintr_waiter {
 };
 
 #define UINTR_NOT_ARMED		(-1)
+#define UINTR_FIRING		(-2)	/* not for long: nobody sleeps meanwhile */
 
 /**
  * struct uintr_receiver - target of user interrupts
@@ -234,6 +235,7 @@ struct uintr_fd *uintr_fd_from_file(struct file *file);
 extern const struct file_operations uintr_event_fops;
 int uintr_event_create(unsigned int vector);
 void uintr_event_fire(struct uintr_waiter *w);
+void uintr_event_wake(struct uintr_waiter *w);
 
 /* post.c */
 void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector);

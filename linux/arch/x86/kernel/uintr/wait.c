@@ -26,7 +26,9 @@
  * keep a CPU busy, and nobody is woken twice for one post.
  *
  * The list lock is taken inside the runqueue lock in uintr_arm(). So the wake
- * interrupt must not wake anybody while it holds it, and collects the threads.
+ * interrupt must not wake anybody while it holds it, and collects the threads
+ * and event fds. An event fd is "firing" until all who wait for it are awake,
+ * and armed again only after that; with PREEMPT_RT irq_work wakes them.
  * It may wake a thread from a sleep that is not interruptible, if that follows
  * one that was; code that sleeps has to expect that anyway (wake_q_add()).
  */
@@ -119,6 +121,10 @@ void uintr_arm(struct uintr_waiter *w)
 	here = smp_processor_id();
 	while (!done) {
 		cpu = READ_ONCE(w->cpu);
+		if (cpu == UINTR_FIRING) {
+			cpu_relax();
+			continue;
+		}
 		if (cpu == UINTR_NOT_ARMED)
 			cpu = here;
 		armed = per_cpu_ptr(&uintr_armed, cpu);
@@ -145,6 +151,10 @@ void uintr_disarm(struct uintr_waiter *w)
 
 	/* It may fire, or move to another CPU, before the lock is taken. */
 	while ((cpu = smp_load_acquire(&w->cpu)) != UINTR_NOT_ARMED) {
+		if (cpu == UINTR_FIRING) {
+			cpu_relax();
+			continue;
+		}
 		armed = per_cpu_ptr(&uintr_armed, cpu);
 		raw_spin_lock_irqsave(&armed->lock, flags);
 		if (w->cpu == cpu) {
@@ -171,7 +181,7 @@ static void task_fire(struct uintr_waiter *w, struct wake_q_head *wake_q)
 }
 
 static void waiter_fire(struct uintr_waiter *w, struct uintr_armed *armed,
-			struct wake_q_head *wake_q)
+			struct wake_q_head *wake_q, struct list_head *events)
 {
 	trace_uintr_wake(w->task, w->upid->pir);
 	this_cpu_inc(uintr_counts.wakes);
@@ -179,18 +189,37 @@ static void waiter_fire(struct uintr_waiter *w, struct uintr_armed *armed,
 	armed->nr--;
 	uintr_upid_set_silent(w->upid);
 
-	if (w->task)
+	if (w->task) {
 		task_fire(w, wake_q);
-	else
+	} else if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
 		uintr_event_fire(w);
+	} else {
+		list_add_tail(&w->node, events);
+		WRITE_ONCE(w->cpu, UINTR_FIRING);
+		return;
+	}
 	/* Pairs with uintr_disarm(), after which @w may be freed. */
 	smp_store_release(&w->cpu, UINTR_NOT_ARMED);
+}
+
+/* No list is locked any more. Nobody arms or frees them before this is done. */
+static void events_wake(struct list_head *events)
+{
+	struct uintr_waiter *w, *next;
+
+	list_for_each_entry_safe(w, next, events, node) {
+		list_del_init(&w->node);
+		uintr_event_wake(w);
+		/* Pairs with uintr_disarm(), as above. */
+		smp_store_release(&w->cpu, UINTR_NOT_ARMED);
+	}
 }
 
 static void uintr_scan(struct uintr_armed *armed, bool all)
 {
 	struct uintr_waiter *w;
 	DEFINE_WAKE_Q(wake_q);
+	LIST_HEAD(events);
 	unsigned int i;
 
 	raw_spin_lock(&armed->lock);
@@ -207,13 +236,14 @@ static void uintr_scan(struct uintr_armed *armed, bool all)
 		if (READ_ONCE(w->upid->status) & BIT(UPID_ON_BIT))
 			clear_bit(UPID_ON_BIT, (unsigned long *)&w->upid->nc);
 		if (uintr_waiter_pending(w))
-			waiter_fire(w, armed, &wake_q);
+			waiter_fire(w, armed, &wake_q, &events);
 	}
 	if (armed->todo)
 		irq_work_queue(&armed->more);
 	raw_spin_unlock(&armed->lock);
 
 	wake_up_q(&wake_q);
+	events_wake(&events);
 }
 
 static void uintr_scan_more(struct irq_work *work)
