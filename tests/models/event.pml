@@ -24,7 +24,6 @@
 #ifndef BUG_ARM_SENDS_NOTHING
 #define BUG_ARM_SENDS_NOTHING 0
 #endif
-
 #ifndef BUG_ARM_DOES_NOT_WAIT
 #define BUG_ARM_DOES_NOT_WAIT 0
 #endif
@@ -68,9 +67,10 @@ end:	do
  * ON is set: somebody has read. So ON must be cleared even if nobody is to be
  * woken, and before the look: after it a post has found ON set and not sent.
  *
- * When it has fired it is silent, and senders keep no CPU busy. Others may arm it
- * at last, when all are woken or the irq_work will do that, which may run on
- * another CPU, before this is through.
+ * When it has fired it is silent, and senders keep no CPU busy. Others may arm
+ * it at last, when all are woken: not for fear of a lost wake-up, but because
+ * it must not be freed before. With -DRT the irq_work, which may run on another
+ * CPU before this is through, does that.
  */
 inline wake_all()
 {

@@ -50,7 +50,7 @@ static void event_work(struct irq_work *work)
 	event_wake(container_of(work, struct uintr_event, work));
 }
 
-/* In the wake interrupt, but not with PREEMPT_RT: it takes sleeping locks. */
+/* In an interrupt, but not with PREEMPT_RT: it takes sleeping locks. */
 void uintr_event_wake(struct uintr_waiter *w)
 {
 	/* Tells lockdep that with PREEMPT_RT a thread does this. */
@@ -60,8 +60,9 @@ void uintr_event_wake(struct uintr_waiter *w)
 }
 
 /*
- * In the wake interrupt with PREEMPT_RT. A thread does the work, which a CPU
- * that goes offline has lost before it takes its last interrupt.
+ * In an interrupt with PREEMPT_RT, with the lock of a list of waiters held. A
+ * thread does the work, which a CPU that goes offline has lost before it takes
+ * its last interrupt.
  */
 void uintr_event_fire(struct uintr_waiter *w)
 {

@@ -31,8 +31,9 @@
  *	status.c	files in /proc
  *
  * Locks: uintr_mutex protects who is connected with whom. The lists of armed
- * UPIDs have one raw lock per CPU, which nests inside the runqueue lock.
- * Sending, delivery and switching the state take neither.
+ * UPIDs have one raw lock per CPU, which nests inside the runqueue lock. An
+ * event fd that fires is as good as locked until all are woken.
+ * Sending, delivery and switching the state take none of these.
  */
 
 #include <linux/irq_work.h>
@@ -118,7 +119,7 @@ struct uintr_waiter {
 };
 
 #define UINTR_NOT_ARMED		(-1)
-#define UINTR_FIRING		(-2)	/* not for long: nobody sleeps meanwhile */
+#define UINTR_FIRING		(-2)	/* until all who wait for it are woken */
 
 /**
  * struct uintr_receiver - target of user interrupts

@@ -28,9 +28,10 @@
  * The list lock is taken inside the runqueue lock in uintr_arm(). So the wake
  * interrupt must not wake anybody while it holds it, and collects the threads
  * and event fds. An event fd is "firing" until all who wait for it are awake,
- * and armed again only after that; with PREEMPT_RT irq_work wakes them.
- * It may wake a thread from a sleep that is not interruptible, if that follows
- * one that was; code that sleeps has to expect that anyway (wake_q_add()).
+ * and armed again or freed only after that; with PREEMPT_RT irq_work wakes
+ * them. The wake interrupt may wake a thread from a sleep that is not
+ * interruptible, if that follows one that was; code that sleeps has to expect
+ * that anyway (wake_q_add()).
  */
 
 #include <linux/cpuhotplug.h>
@@ -108,7 +109,9 @@ static bool arm_here(struct uintr_waiter *w, struct uintr_armed *armed, int cpu)
  * If something has been posted it fires soon. Several threads may arm an
  * event fd at the same time. One that finds it armed takes the lock of that
  * list, too: if it is about to fire because of what the thread has just read,
- * it has to be armed again after that.
+ * it has to be armed again after that. One that finds it firing waits, so for
+ * an event fd call this with interrupts on and without locks that a wake-up
+ * takes.
  */
 void uintr_arm(struct uintr_waiter *w)
 {
@@ -122,7 +125,11 @@ void uintr_arm(struct uintr_waiter *w)
 	while (!done) {
 		cpu = READ_ONCE(w->cpu);
 		if (cpu == UINTR_FIRING) {
+			/* There may be many to wake. */
+			local_irq_restore(flags);
 			cpu_relax();
+			local_irq_save(flags);
+			here = smp_processor_id();
 			continue;
 		}
 		if (cpu == UINTR_NOT_ARMED)

@@ -9,6 +9,7 @@ static volatile long round_of_reader;
 static long rounds;
 static long (*race_wait)(int fd);
 static bool race_moving;
+static int race_others;
 
 static void *race_reader(void *arg)
 {
@@ -33,6 +34,15 @@ static long poll_then_read(int fd)
 
 static int race_epoll;
 
+static int edge_epoll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int epoll = epoll_create1(0);
+
+	WANT(epoll_ctl(epoll, EPOLL_CTL_ADD, shared_fd, &event), 0);
+	return epoll;
+}
+
 static long epoll_then_read(int fd)
 {
 	struct epoll_event event;
@@ -52,10 +62,10 @@ static void run_race(long (*wait)(int fd))
 	shared_fd = event_fd(3, 0);
 	WANT(uintr_register_sender(shared_fd, 0), 0);
 	if (wait == epoll_then_read) {
-		struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-
-		race_epoll = epoll_create1(0);
-		WANT(epoll_ctl(race_epoll, EPOLL_CTL_ADD, shared_fd, &event), 0);
+		/* Who comes last into a queue is woken first. */
+		for (i = 0; i < race_others; i++)
+			edge_epoll();
+		race_epoll = edge_epoll();
 	}
 	thread = start(race_reader, NULL);
 	for (i = 1; i <= rounds; i++) {
@@ -88,6 +98,14 @@ TEST(U6_race_poll)
 /* Edge-triggered epoll against SENDUIPI */
 TEST(U6_race_epoll_edge)
 {
+	run_race(epoll_then_read);
+}
+
+/* The same from CPU to CPU, and others are still being woken at the read */
+TEST(U6_race_epoll_edge_moving)
+{
+	race_moving = true;
+	race_others = 100;
 	run_race(epoll_then_read);
 }
 
