@@ -201,6 +201,7 @@ static void waiter_fire(struct uintr_waiter *w, struct uintr_armed *armed,
 	} else if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
 		uintr_event_fire(w);
 	} else {
+		/* An irq_work would be one more interrupt on the way. */
 		list_add_tail(&w->node, events);
 		WRITE_ONCE(w->cpu, UINTR_FIRING);
 		return;
