@@ -72,6 +72,7 @@ TEST(U4_pending_moves)
 }
 
 static volatile pid_t receiver_tid, sender_tid;
+static volatile bool moved_enough;
 
 static void move_thread(pid_t tid, int cpu)
 {
@@ -87,7 +88,7 @@ static void *move_both(void *arg)
 {
 	unsigned int i;
 
-	for (i = 0; !load(stop); i++) {
+	for (i = 0; !load(moved_enough); i++) {
 		move_thread(receiver_tid, i % nr_cpus());
 		move_thread(sender_tid, i / 2 % nr_cpus());
 	}
@@ -135,8 +136,10 @@ TEST(affinity_storm)
 		}
 		alive();
 	}
-	store(stop, true);
+	/* The receiver outlives the moves: no thread's ID is then unknown. */
+	store(moved_enough, true);
 	pthread_join(mover, NULL);
+	store(stop, true);
 	pthread_join(receiver, NULL);
 }
 
