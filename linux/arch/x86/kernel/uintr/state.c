@@ -3,7 +3,8 @@
  * User interrupts: switching the register state.
  *
  * TIF_UINTR set means: the state of this thread is in memory, and has to be
- * loaded before the thread returns to user mode. Three invariants hold:
+ * loaded before the thread returns to user mode, unless the first instruction
+ * there is a system call that is restarted. Three invariants hold:
  *
  *  I1 UINV is not 0 only while the registers hold the state of current and
  *     TIF_UINTR is clear; the image in memory is stale then.
@@ -168,6 +169,18 @@ void uintr_stop_waiting(struct uintr_task *u)
 		uintr_forget_kick(u);
 }
 
+/*
+ * Does current return to user mode only to execute a system call once more? A
+ * handler that ran before it would leave nothing that ends the call. So the
+ * state stays in memory, where the call will find what is posted.
+ */
+static bool uintr_restarts_syscall(struct uintr_task *u)
+{
+	if (task_pt_regs(current)->ip != u->restart_ip)
+		u->restart_ip = 0;
+	return u->restart_ip;
+}
+
 /**
  * uintr_load - load the state of current before it returns to user mode
  *
@@ -181,15 +194,16 @@ void uintr_load(void)
 	struct uintr_task *u = current->thread.uintr;
 	u64 posted;
 
-	clear_thread_flag(TIF_UINTR);
-
 	if (!u) {
+		clear_thread_flag(TIF_UINTR);
 		uintr_stui();
 		return;
 	}
 
 	if (u->receiver) {
 		uintr_stop_waiting(u);
+		if (u->restart_ip && uintr_restarts_syscall(u))
+			return;
 		posted = uintr_upid_set_live(u->receiver->upid);
 		if (posted) {
 			this_cpu_inc(uintr_counts.merges);
@@ -197,6 +211,7 @@ void uintr_load(void)
 		}
 		u->x.state.uirr |= posted;
 	}
+	clear_thread_flag(TIF_UINTR);
 	u->x.header.xfeatures = XFEATURE_MASK_UINTR;
 	xrstors(&u->x.xregs, XFEATURE_MASK_UINTR);
 }
@@ -214,6 +229,7 @@ void uintr_load(void)
 void uintr_end_syscall(struct pt_regs *regs)
 {
 	struct uintr_task *u = current->thread.uintr;
+	bool ends = false;
 
 	if (!u || !u->receiver || syscall_get_nr(current, regs) == -1)
 		return;
@@ -223,8 +239,10 @@ void uintr_end_syscall(struct pt_regs *regs)
 		if (u->flags & UINTR_HANDLER_FLAG_RESTART)
 			return;
 		break;
-	case -ERESTARTNOHAND:
 	case -ERESTART_RESTARTBLOCK:
+		ends = current->restart_block.fn == uintr_block_restart;
+		break;
+	case -ERESTARTNOHAND:
 		break;
 	default:
 		return;
@@ -232,9 +250,11 @@ void uintr_end_syscall(struct pt_regs *regs)
 
 	/* What is in the registers until now counts, too. */
 	uintr_edit_state();
-	if (READ_ONCE(u->kicked) ||
-	    (uintr_may_end_syscall(u) && uintr_waiter_pending(&u->waiter)))
+	ends |= uintr_may_end_syscall(u);
+	if (READ_ONCE(u->kicked) || (ends && uintr_waiter_pending(&u->waiter)))
 		regs->ax = -EINTR;
+	else if (ends)
+		u->restart_ip = regs->ip - 2;	/* SYSCALL, INT 80H, SYSENTER */
 }
 
 /**

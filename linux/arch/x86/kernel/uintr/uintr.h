@@ -42,6 +42,7 @@
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/refcount.h>
+#include <linux/restart_block.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -150,6 +151,8 @@ struct uintr_receiver {
  * @flags:	UINTR_HANDLER_FLAG_*
  * @waiting:	in uintr_wait(), so any user interrupt wakes it
  * @kicked:	one has, and has not been delivered yet
+ * @restart_ip:	a system call that any user interrupt ends is to be executed
+ *		there once more; 0: none
  */
 struct uintr_task {
 	struct uintr_xstate	x;
@@ -158,6 +161,7 @@ struct uintr_task {
 	unsigned int		flags;
 	bool			waiting;
 	bool			kicked;
+	unsigned long		restart_ip;
 };
 
 /**
@@ -213,6 +217,7 @@ void uintr_arm(struct uintr_waiter *w);
 void uintr_disarm(struct uintr_waiter *w);
 bool uintr_waiter_pending(struct uintr_waiter *w);
 long uintr_block_until(ktime_t until);
+long uintr_block_restart(struct restart_block *restart);
 int __init uintr_wait_init(void);
 
 /* uitt.c */

@@ -144,25 +144,47 @@ static inline int run_in_child(void (*function)(void))
 	return join_child(start_child(function));
 }
 
-/* The state letter of a thread; S is asleep and off its CPU for good. */
-static inline char thread_state(pid_t pid, pid_t tid)
+/* A file of a thread in /proc; one that has just gone leaves it empty. */
+static inline void thread_file(pid_t pid, pid_t tid, const char *name,
+			       char *text, size_t size)
 {
-	char path[64], text[512] = "", *p;
+	ssize_t length = 0;
+	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", pid, tid, name);
 	fd = open(path, O_RDONLY);
-	if (fd < 0)
-		return 0;
-	/* A thread that has just gone leaves the text empty. */
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = 0;
-	close(fd);
+	if (fd >= 0) {
+		length = read(fd, text, size - 1);
+		close(fd);
+	}
+	text[length > 0 ? length : 0] = 0;
+}
+
+/* The state letter of a thread: S is asleep, or about to be. */
+static inline char thread_state(pid_t pid, pid_t tid)
+{
+	char text[512], *p;
+
+	thread_file(pid, tid, "stat", text, sizeof(text));
 	p = strrchr(text, ')');
 	return p ? p[2] : 0;
 }
 
 #define WAIT_ASLEEP(tid)	WAIT_UNTIL(thread_state(getpid(), tid) == 'S')
+
+/* Has it left its CPU, and stays away? The kernel waits for that to tell. */
+static inline bool thread_off_cpu(pid_t pid, pid_t tid)
+{
+	char text[256];
+
+	thread_file(pid, tid, "syscall", text, sizeof(text));
+	return text[0] && text[0] != 'r';
+}
+
+/* Where being about to sleep is not enough */
+#define WAIT_OFF_CPU(pid, tid)						\
+	WAIT_UNTIL(thread_state(pid, tid) == 'S' && thread_off_cpu(pid, tid))
 
 /*
  * Execute SENDUIPI in its four-byte form, so that a signal handler can skip

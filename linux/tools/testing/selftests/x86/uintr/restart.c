@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A signal without a handler interrupts a system call that a user interrupt
+ * can end, and the call is restarted. A user interrupt that comes in between
+ * ends it all the same: its handler must not run before the restart.
+ */
+#include <stddef.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+
+#include "fds.h"
+
+static uint32_t word;
+
+static long call_wait(void)
+{
+	return uintr_wait(0, 0);
+}
+
+static long call_wait_limited(void)
+{
+	return uintr_wait(UINTR_WAIT_MAX_USEC, 0);
+}
+
+static long call_wait_value(void)
+{
+	return uintr_wait_value(&word, 0, 0, 0);
+}
+
+static long call_read(void)
+{
+	char c;
+
+	return read(peer, &c, 1);
+}
+
+FIXTURE(restart)
+{
+	pid_t pid;
+};
+
+FIXTURE_VARIANT(restart)
+{
+	long (*call)(void);
+	long nr;
+	unsigned int flags;
+	/* Interrupted when it sleeps already, or before */
+	bool asleep;
+};
+
+FIXTURE_VARIANT_ADD(restart, wait) {
+	.call = call_wait, .nr = __NR_uintr_wait,
+};
+
+FIXTURE_VARIANT_ADD(restart, wait_asleep) {
+	.call = call_wait, .nr = __NR_uintr_wait, .asleep = true,
+};
+
+FIXTURE_VARIANT_ADD(restart, wait_limited) {
+	.call = call_wait_limited, .nr = __NR_uintr_wait,
+};
+
+FIXTURE_VARIANT_ADD(restart, wait_limited_asleep) {
+	.call = call_wait_limited, .nr = __NR_uintr_wait, .asleep = true,
+};
+
+FIXTURE_VARIANT_ADD(restart, wait_value) {
+	.call = call_wait_value, .nr = __NR_uintr_wait_value,
+};
+
+FIXTURE_VARIANT_ADD(restart, wait_value_asleep) {
+	.call = call_wait_value, .nr = __NR_uintr_wait_value, .asleep = true,
+};
+
+FIXTURE_VARIANT_ADD(restart, read) {
+	.call = call_read, .nr = __NR_read, .flags = WAITING,
+};
+
+FIXTURE_VARIANT_ADD(restart, read_asleep) {
+	.call = call_read, .nr = __NR_read, .flags = WAITING, .asleep = true,
+};
+
+static const struct _fixture_variant_restart *now;
+
+static void blocked(void)
+{
+	WANT(uintr_register_handler(count_handler, now->flags), 0);
+	send_fd(peer, WANT_OK(uintr_create_fd(3, 0)));
+	_stui();
+	WANT(ptrace(PTRACE_TRACEME, 0, NULL, NULL), 0);
+	WANT(raise(SIGSTOP), 0);
+	WANT_ERRNO(now->call(), EINTR);
+	WANT(handled[3], 1);
+}
+
+/* Let @pid go on by a request of ptrace, until it stops by @signal. */
+static void go_on(int request, pid_t pid, int signal)
+{
+	int status;
+
+	WANT(ptrace(request, pid, NULL, NULL), 0);
+	AWAIT("a stop", WANT(waitpid(pid, &status, 0), pid));
+	WANT(WIFSTOPPED(status), true);
+	WANT(WSTOPSIG(status), signal);
+}
+
+static void let_go(pid_t pid)
+{
+	WANT(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
+}
+
+static struct user_regs_struct registers(pid_t pid)
+{
+	struct user_regs_struct regs;
+
+	WANT(ptrace(PTRACE_GETREGS, pid, NULL, &regs), 0);
+	return regs;
+}
+
+/* A child that a signal has interrupted in the call; it is stopped by that. */
+FIXTURE_SETUP(restart)
+{
+	struct user_regs_struct regs;
+	int status;
+
+	now = variant;
+	self->pid = start_peer(blocked);
+	WANT(uintr_register_sender(receive_fd(peer), 0), 0);
+	AWAIT("a stop", WANT(waitpid(self->pid, &status, 0), self->pid));
+	do {
+		go_on(PTRACE_SYSCALL, self->pid, SIGTRAP);
+		regs = registers(self->pid);
+	} while ((long)regs.orig_rax != variant->nr || (long)regs.rax != -ENOSYS);
+
+	/* Those that trace it see signals that are ignored, too. */
+	if (!variant->asleep) {
+		WANT(kill(self->pid, SIGWINCH), 0);
+		go_on(PTRACE_CONT, self->pid, SIGWINCH);
+		return;
+	}
+	let_go(self->pid);
+	WAIT_OFF_CPU(self->pid, self->pid);
+	WANT(kill(self->pid, SIGWINCH), 0);
+	AWAIT("a stop", WANT(waitpid(self->pid, &status, 0), self->pid));
+	WANT(WSTOPSIG(status), SIGWINCH);
+}
+
+FIXTURE_TEARDOWN(restart)
+{
+	WANT(join_child(self->pid), 0);
+}
+
+/* Posted before the restart is prepared */
+TEST_F(restart, posted_while_stopped)
+{
+	_senduipi(0);
+	let_go(self->pid);
+}
+
+/* Posted when only the instruction SYSCALL is left to do */
+TEST_F(restart, posted_at_the_last_moment)
+{
+	unsigned long long syscall = registers(self->pid).rip - 2;
+	size_t dr0 = offsetof(struct user, u_debugreg[0]);
+	size_t dr7 = offsetof(struct user, u_debugreg[7]);
+
+	WANT(ptrace(PTRACE_POKEUSER, self->pid, dr0, syscall), 0);
+	WANT(ptrace(PTRACE_POKEUSER, self->pid, dr7, 1), 0);
+	go_on(PTRACE_CONT, self->pid, SIGTRAP);
+	WANT(registers(self->pid).rip, syscall);
+	_senduipi(0);
+	WANT(ptrace(PTRACE_POKEUSER, self->pid, dr7, 0), 0);
+	let_go(self->pid);
+}
+
+/* Posted when it sleeps again */
+TEST_F(restart, posted_later)
+{
+	let_go(self->pid);
+	WAIT_OFF_CPU(self->pid, self->pid);
+	_senduipi(0);
+}
+
+/* A debugger has it go on elsewhere: it receives there */
+TEST_F(restart, goes_on_elsewhere)
+{
+	struct user_regs_struct regs = registers(self->pid);
+
+	/* As if the call had failed by itself */
+	regs.orig_rax = -1;
+	regs.rax = -EINTR;
+	WANT(ptrace(PTRACE_SETREGS, self->pid, NULL, &regs), 0);
+	_senduipi(0);
+	let_go(self->pid);
+}
+
+TEST_HARNESS_MAIN
