@@ -111,7 +111,7 @@ TEST(close_posted)
 	WAIT_UNTIL(load(tid));
 	index = uintr_register_sender(sleeper_fd, 0);
 	WANT(index >= 0, true);
-	WAIT_ASLEEP(tid);
+	WAIT_OFF_CPU(getpid(), tid);
 	WANT(senduipi_try(index), 0);
 	close(sleeper_fd);
 	WANT(write(sleeper_pipe[1], "x", 1), 1);

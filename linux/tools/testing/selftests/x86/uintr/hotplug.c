@@ -170,6 +170,8 @@ static void *receive_live(void *arg)
 	return NULL;
 }
 
+static volatile bool switched_enough;
+
 static void *switch_cpus(void *arg)
 {
 	long i, cycles = nr_rounds(10, 200);
@@ -181,7 +183,7 @@ static void *switch_cpus(void *arg)
 		for (cpu = 1; cpu < sysconf(_SC_NPROCESSORS_CONF); cpu++)
 			WANT(set_online(cpu, '1'), true);
 	}
-	store(stop, true);
+	store(switched_enough, true);
 	return NULL;
 }
 
@@ -203,7 +205,7 @@ TEST_F(hotplug, traffic)
 	to_event = WANT_OK(uintr_register_sender(event, 0));
 	blocked = w.index;
 	thread[2] = start(switch_cpus, NULL);
-	for (i = 1; !load(stop); i++) {
+	for (i = 1; !load(switched_enough); i++) {
 		_senduipi(live);
 		_senduipi(blocked);
 		_senduipi(to_event);
@@ -214,6 +216,7 @@ TEST_F(hotplug, traffic)
 	}
 	ksft_print_msg("%ld rounds of traffic\n", i);
 	/* Let the two that block see that it is over. */
+	store(stop, true);
 	store(w.stop, true);
 	WAIT_UNTIL(load(w.ended) || (_senduipi(blocked), false));
 	_senduipi(to_event);

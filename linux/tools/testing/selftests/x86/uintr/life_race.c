@@ -302,6 +302,7 @@ static void sender_forks(void)
 	poster = start(post_for_ever, NULL);
 	for (i = 0; i < 50; i++)
 		WANT(run_in_child(fresh_child), 0);
+	hear_peer();
 	raise(SIGKILL);
 }
 
@@ -320,6 +321,7 @@ TEST(sender_killed)
 		pid = start_peer(sender_forks);
 		send_fd(peer, fd);
 		WAIT_UNTIL(handled[3] > before + 3);
+		tell_peer();
 		status = join_child(pid);
 		WANT(WIFSIGNALED(status), true);
 		WANT(WTERMSIG(status), SIGKILL);

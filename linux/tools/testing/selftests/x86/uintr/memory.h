@@ -27,7 +27,7 @@ static inline long kernel_memory(void)
 	return sum;
 }
 
-/* Objects in use in caches of our own, -1 if the kernel does not tell */
+/* Objects of our own, in whole slabs; -1 if the kernel does not tell */
 static inline long uintr_objects(void)
 {
 	FILE *f = fopen("/proc/slabinfo", "r");
@@ -68,7 +68,8 @@ static inline void want_no_leak(void (*function)(void), long rounds, long limit)
 	if (getenv("UINTR_QUARANTINE"))
 		return;
 	WANT(after - before > limit ? after - before : 0, 0);
-	WANT(uintr_objects(), objects);
+	/* Another CPU may have begun a slab; half the rounds would be a leak. */
+	WANT(uintr_objects() < objects + rounds / 2, true);
 }
 
 #endif

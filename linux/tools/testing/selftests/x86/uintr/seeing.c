@@ -73,7 +73,7 @@ TEST(interrupts_wakes)
 	start_waiter(&w);
 	before = count_interrupts("UIW:");
 	for (i = 1; i <= w.rounds; i++) {
-		WAIT_ASLEEP(w.tid);
+		WAIT_OFF_CPU(getpid(), w.tid);
 		_senduipi(w.index);
 		WAIT_UNTIL(load(w.returned) == i);
 	}
@@ -257,6 +257,7 @@ static void traced(void)
 	WANT(uintr_bind(fd, event, EPOLLIN, 0), 0);
 	WANT(write(event, &one, sizeof(one)), sizeof(one));
 	start_waiter(&w);
+	WAIT_OFF_CPU(getpid(), w.tid);
 	_senduipi(w.index);
 	join_waiter(&w);
 	WANT(uintr_unregister_handler(0), 0);
