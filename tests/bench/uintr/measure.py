@@ -95,6 +95,7 @@ class Machine:
     def __init__(self, top, args):
         self.top, self.build, self.accel = top, args.build, args.accel
         self.extra = args.qemu_arg
+        self.append = 'x2apic divide=10' if args.short else 'x2apic'
         self.ours = os.path.join(self.build, 'qemu/qemu-system-x86_64')
         self.stock = os.path.join(self.build, 'qemu-stock/qemu-system-x86_64')
         self.bench = os.path.join(self.build, 'bench/bare-metal')
@@ -134,7 +135,7 @@ class Machine:
                 '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4',
                 '-accel', self.accel, '-m', '64', '-cpu', cpu,
                 '-smp', str(smp), '-kernel', self.bench,
-                '-append', 'x2apic ' + append, *self.extra, *more]
+                '-append', f'{self.append} {append}', *self.extra, *more]
 
     def bare_metal(self, qemu, monitor=None, prefix=(), **kwargs):
         """What the bare-metal program prints, and the monitor, if @monitor

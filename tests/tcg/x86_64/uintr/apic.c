@@ -23,10 +23,11 @@ void apic_init(void)
         wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | 0xc00);
     }
     apic_write(0xf0, 0x1ff);            /* enabled, spurious vector 255 */
-    apic_write(0x80, 0);                /* TPR */
     apic_write(0x360, 0x400);           /* LINT1 = NMI, for the runner */
     apic_write(0x350, 0x10000);         /* LINT0 (8259) masked */
     apic_write(0x320, 0x10000);         /* timer masked */
+    /* Last: QEMU then forgets a tick of the 8254 that came before. */
+    apic_write(0x80, 0);                /* TPR */
 }
 
 uint32_t apic_read(uint32_t reg)
@@ -102,11 +103,11 @@ uint32_t ndst(unsigned cpu)
     return x2apic ? apic_id_of(cpu) : apic_id_of(cpu) << 8;
 }
 
-void apic_timer_oneshot(uint8_t vector)
+void apic_timer_oneshot(uint8_t vector, uint32_t ticks)
 {
     apic_write(0x3e0, 0xb);             /* divide by 1 */
     apic_write(0x320, vector);
-    apic_write(0x380, 1000);
+    apic_write(0x380, ticks);
 }
 
 void ioapic_write(uint32_t reg, uint32_t value)

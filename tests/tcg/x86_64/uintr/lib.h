@@ -192,7 +192,7 @@ bool apic_isr(uint8_t vector);
 bool apic_idle(void);                       /* nothing in IRR and ISR */
 uint32_t apic_id_of(unsigned cpu);
 uint32_t ndst(unsigned cpu);                /* as UPID.NDST wants it */
-void apic_timer_oneshot(uint8_t vector);
+void apic_timer_oneshot(uint8_t vector, uint32_t ticks);
 void ioapic_write(uint32_t reg, uint32_t value);
 uint32_t ioapic_read(uint32_t reg);
 

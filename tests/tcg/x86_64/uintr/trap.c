@@ -72,7 +72,9 @@ static void cpu_idle(struct cpu *c)
     for (;;) {
         void (*job)(void *) = c->job;
 
-        if (job) {
+        /* When its wake-up has come it cannot end what the job runs. */
+        if (job && c->irqs[VEC_WAKE]) {
+            c->irqs[VEC_WAKE] = 0;
             job(c->job_arg);
             __atomic_store_n(&c->job, NULL, __ATOMIC_RELEASE);
         } else {

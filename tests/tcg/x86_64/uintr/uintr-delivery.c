@@ -65,7 +65,7 @@ TEST(ss_shadow, "not in the MOV SS shadow", "12.1 9.2")
 
         test_case = i;
         upids[0].pir = 1;
-        apic_timer_oneshot(NV);
+        apic_timer_oneshot(NV, 1000);
         EQ(run(c), VEC_HANDLER);
         /* MOV from SS and MOV to SS are 4 bytes */
         EQ(uframe_at(c)->rip == USER(s_ss_loop) + 4, 0);

@@ -71,7 +71,7 @@ TEST(clui_boundary, "no user interrupt at the boundary after CLUI", "6.1 6.2")
         test_case = i;
         upids[0].pir = 1;
         clui();
-        apic_timer_oneshot(NV);
+        apic_timer_oneshot(NV, 1000);
         EQ(run(c), VEC_HANDLER);
         /* the only boundary with UIF=1 is the one after STUI */
         EQ(uframe_at(c)->rip, USER(s_short_window) + 4);

@@ -124,7 +124,7 @@ TEST(ss_shadow, "the MOV SS shadow delays a fault of processing", "9.2")
         struct ctx *c = user(s_ss_loop);
 
         test_case = i;
-        apic_timer_oneshot(NV);
+        apic_timer_oneshot(NV, 1000);
         EQ(run(c), EXC_PF);
         EQ(c->rip == USER(s_ss_loop) + 4, 0);
     }
@@ -324,7 +324,7 @@ TEST(timer, "a local timer interrupt with vector UINV counts", "9.4")
 
     uintr_self();
     upids[0].pir = 1ull << 33;
-    apic_timer_oneshot(NV);
+    apic_timer_oneshot(NV, 1000);
     EQ(run(c), VEC_HANDLER);
     EQ(uframe_at(c)->vector, 33);
     EQ(apic_idle(), 1);

@@ -302,13 +302,16 @@ TEST(never_returns, "a handler switches stacks, sets UIF and never returns",
      "6.2 12.9 12.10")
 {
     struct ctx *c = user(s_spin);
+    uint32_t ticks = 1000;
 
     uintr_self();
     wrmsr(MSR_UINTR_HANDLER, USER(uh_switch));
     set_rr(1 << 5);
     c->r15 = user_stack_top() - 4096;
     do {                                /* until it is in its loop */
-        apic_timer_oneshot(IRQ);
+        /* It gets further each time, also where 1000 are few instructions. */
+        apic_timer_oneshot(IRQ, ticks);
+        ticks *= 2;
         EQ(run(c), IRQ);
         apic_eoi();
     } while (c->rbx != 5 || !testui());
@@ -424,7 +427,7 @@ TEST(user_timer, "a thread with SN=1 posts to itself for the timer",
         EQ(run(c), VEC_DONE);
         EQ(upids[0].pir, 1ull << i);
         EQ(apic_idle(), 1);
-        apic_timer_oneshot(NV);
+        apic_timer_oneshot(NV, 1000);
         c = user(s_spin);
         EQ(run(c), VEC_HANDLER);
         EQ(uframe_at(c)->vector, i);

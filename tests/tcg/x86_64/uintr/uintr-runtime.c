@@ -85,7 +85,7 @@ TEST(self_ipi, "a self-IPI ends a context with IF=1", "")
 
 TEST(timer, "the APIC timer ends a context", "")
 {
-    apic_timer_oneshot(IRQ);
+    apic_timer_oneshot(IRQ, 1000);
     EQ(run(user(s_spin)), IRQ);
     apic_eoi();
 }
