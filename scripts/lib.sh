@@ -77,6 +77,5 @@ guest_part()
         esac
     done
     # shellcheck disable=SC2086 # options without blanks
-    part "$name" "$top/guest/boot" --timeout="${UINTR_GUEST_TIMEOUT:-1800}" \
-        $options "$UINTR_BUILD" "$@" < /dev/null
+    part "$name" "$top/guest/boot" $options "$UINTR_BUILD" "$@" < /dev/null
 }
