@@ -171,14 +171,19 @@ void uintr_stop_waiting(struct uintr_task *u)
 
 /*
  * Does current return to user mode only to execute a system call once more? A
- * handler that ran before it would leave nothing that ends the call. So the
- * state stays in memory, where the call will find what is posted.
+ * handler that ran before it would leave nothing that ends the call, or might
+ * overwrite the restart block. So the state stays in memory, where the call
+ * will find what is posted.
  */
 static bool uintr_restarts_syscall(struct uintr_task *u)
 {
-	if (task_pt_regs(current)->ip != u->restart_ip)
+	if (task_pt_regs(current)->ip != u->restart_ip) {
 		u->restart_ip = 0;
-	return u->restart_ip;
+		return false;
+	}
+	/* It may have been armed. */
+	uintr_upid_set_silent(u->receiver->upid);
+	return true;
 }
 
 /**
@@ -225,6 +230,8 @@ void uintr_load(void)
  * SA_RESTART. It may have come before the call went to sleep, or while the
  * thread was stopped, so that nobody had to be woken. And the handler of a
  * signal, with SA_RESTART, may be about to run as well.
+ *
+ * Otherwise the call goes on as if nothing had been, see uintr_load().
  */
 void uintr_end_syscall(struct pt_regs *regs)
 {
@@ -253,7 +260,7 @@ void uintr_end_syscall(struct pt_regs *regs)
 	ends |= uintr_may_end_syscall(u);
 	if (READ_ONCE(u->kicked) || (ends && uintr_waiter_pending(&u->waiter)))
 		regs->ax = -EINTR;
-	else if (ends)
+	else
 		u->restart_ip = regs->ip - 2;	/* SYSCALL, INT 80H, SYSENTER */
 }
 

@@ -151,8 +151,7 @@ struct uintr_receiver {
  * @flags:	UINTR_HANDLER_FLAG_*
  * @waiting:	in uintr_wait(), so any user interrupt wakes it
  * @kicked:	one has, and has not been delivered yet
- * @restart_ip:	a system call that any user interrupt ends is to be executed
- *		there once more; 0: none
+ * @restart_ip:	a system call is to be executed there once more; 0: none
  */
 struct uintr_task {
 	struct uintr_xstate	x;

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A signal without a handler interrupts a system call that a user interrupt
- * can end, and the call is restarted. A user interrupt that comes in between
- * ends it all the same: its handler must not run before the restart.
+ * A signal without a handler interrupts a system call, and it is restarted.
+ * The handler of a user interrupt that comes in between does not run before
+ * that: it would have nothing to end.
  */
+#include <poll.h>
 #include <stddef.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
@@ -34,6 +35,23 @@ static long call_read(void)
 	return read(peer, &c, 1);
 }
 
+/* No user interrupt ends it, but a byte from the parent. */
+static long call_poll(void)
+{
+	struct pollfd fd = { .fd = peer, .events = POLLIN };
+
+	return poll(&fd, 1, 1000000000);
+}
+
+/* Must not be what is restarted. */
+static UINTR_HANDLER(sleeping_handler, frame, vector)
+{
+	struct timespec briefly = { .tv_nsec = 1 };
+
+	syscall(SYS_nanosleep, &briefly, NULL);
+	handled[vector]++;
+}
+
 FIXTURE(restart)
 {
 	pid_t pid;
@@ -44,52 +62,64 @@ FIXTURE_VARIANT(restart)
 	long (*call)(void);
 	long nr;
 	unsigned int flags;
+	/* What it returns; -1 with EINTR */
+	long result;
 	/* Interrupted when it sleeps already, or before */
 	bool asleep;
 };
 
 FIXTURE_VARIANT_ADD(restart, wait) {
-	.call = call_wait, .nr = __NR_uintr_wait,
+	.call = call_wait, .nr = __NR_uintr_wait, .result = -1,
 };
 
 FIXTURE_VARIANT_ADD(restart, wait_asleep) {
-	.call = call_wait, .nr = __NR_uintr_wait, .asleep = true,
+	.call = call_wait, .nr = __NR_uintr_wait, .result = -1, .asleep = true,
 };
 
 FIXTURE_VARIANT_ADD(restart, wait_limited) {
-	.call = call_wait_limited, .nr = __NR_uintr_wait,
+	.call = call_wait_limited, .nr = __NR_uintr_wait, .result = -1,
 };
 
 FIXTURE_VARIANT_ADD(restart, wait_limited_asleep) {
-	.call = call_wait_limited, .nr = __NR_uintr_wait, .asleep = true,
+	.call = call_wait_limited, .nr = __NR_uintr_wait, .result = -1, .asleep = true,
 };
 
 FIXTURE_VARIANT_ADD(restart, wait_value) {
-	.call = call_wait_value, .nr = __NR_uintr_wait_value,
+	.call = call_wait_value, .nr = __NR_uintr_wait_value, .result = -1,
 };
 
 FIXTURE_VARIANT_ADD(restart, wait_value_asleep) {
-	.call = call_wait_value, .nr = __NR_uintr_wait_value, .asleep = true,
+	.call = call_wait_value, .nr = __NR_uintr_wait_value, .result = -1, .asleep = true,
 };
 
 FIXTURE_VARIANT_ADD(restart, read) {
-	.call = call_read, .nr = __NR_read, .flags = WAITING,
+	.call = call_read, .nr = __NR_read, .flags = WAITING, .result = -1,
 };
 
 FIXTURE_VARIANT_ADD(restart, read_asleep) {
-	.call = call_read, .nr = __NR_read, .flags = WAITING, .asleep = true,
+	.call = call_read, .nr = __NR_read, .flags = WAITING, .result = -1, .asleep = true,
+};
+
+FIXTURE_VARIANT_ADD(restart, poll) {
+	.call = call_poll, .nr = __NR_poll, .result = 1,
+};
+
+FIXTURE_VARIANT_ADD(restart, poll_asleep) {
+	.call = call_poll, .nr = __NR_poll, .result = 1, .asleep = true,
 };
 
 static const struct _fixture_variant_restart *now;
 
 static void blocked(void)
 {
-	WANT(uintr_register_handler(count_handler, now->flags), 0);
+	WANT(uintr_register_handler(sleeping_handler, now->flags), 0);
 	send_fd(peer, WANT_OK(uintr_create_fd(3, 0)));
 	_stui();
 	WANT(ptrace(PTRACE_TRACEME, 0, NULL, NULL), 0);
 	WANT(raise(SIGSTOP), 0);
-	WANT_ERRNO(now->call(), EINTR);
+	errno = 0;
+	WANT(now->call(), now->result);
+	WANT(errno, now->result < 0 ? EINTR : 0);
 	WANT(handled[3], 1);
 }
 
@@ -147,6 +177,9 @@ FIXTURE_SETUP(restart)
 
 FIXTURE_TEARDOWN(restart)
 {
+	/* It may have ended already. */
+	if (variant->result > 0)
+		send(peer, "", 1, MSG_NOSIGNAL);
 	WANT(join_child(self->pid), 0);
 }
 
@@ -157,19 +190,26 @@ TEST_F(restart, posted_while_stopped)
 	let_go(self->pid);
 }
 
-/* Posted when only the instruction SYSCALL is left to do */
-TEST_F(restart, posted_at_the_last_moment)
+/* Have it stop when only the instruction SYSCALL is left to do. */
+static struct user_regs_struct stop_at_syscall(pid_t pid)
 {
-	unsigned long long syscall = registers(self->pid).rip - 2;
+	unsigned long long syscall = registers(pid).rip - 2;
 	size_t dr0 = offsetof(struct user, u_debugreg[0]);
 	size_t dr7 = offsetof(struct user, u_debugreg[7]);
 
-	WANT(ptrace(PTRACE_POKEUSER, self->pid, dr0, syscall), 0);
-	WANT(ptrace(PTRACE_POKEUSER, self->pid, dr7, 1), 0);
-	go_on(PTRACE_CONT, self->pid, SIGTRAP);
-	WANT(registers(self->pid).rip, syscall);
+	WANT(ptrace(PTRACE_POKEUSER, pid, dr0, syscall), 0);
+	WANT(ptrace(PTRACE_POKEUSER, pid, dr7, 1), 0);
+	go_on(PTRACE_CONT, pid, SIGTRAP);
+	WANT(ptrace(PTRACE_POKEUSER, pid, dr7, 0), 0);
+	WANT(registers(pid).rip, syscall);
+	return registers(pid);
+}
+
+/* Posted when only the instruction SYSCALL is left to do */
+TEST_F(restart, posted_at_the_last_moment)
+{
+	stop_at_syscall(self->pid);
 	_senduipi(0);
-	WANT(ptrace(PTRACE_POKEUSER, self->pid, dr7, 0), 0);
 	let_go(self->pid);
 }
 
@@ -181,14 +221,13 @@ TEST_F(restart, posted_later)
 	_senduipi(0);
 }
 
-/* A debugger has it go on elsewhere: it receives there */
+/* A debugger has it go on behind the call: it receives there */
 TEST_F(restart, goes_on_elsewhere)
 {
-	struct user_regs_struct regs = registers(self->pid);
+	struct user_regs_struct regs = stop_at_syscall(self->pid);
 
-	/* As if the call had failed by itself */
-	regs.orig_rax = -1;
-	regs.rax = -EINTR;
+	regs.rip += 2;
+	regs.rax = variant->result < 0 ? -EINTR : variant->result;
 	WANT(ptrace(PTRACE_SETREGS, self->pid, NULL, &regs), 0);
 	_senduipi(0);
 	let_go(self->pid);
