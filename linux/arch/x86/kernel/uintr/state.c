@@ -236,7 +236,6 @@ void uintr_load(void)
 void uintr_end_syscall(struct pt_regs *regs)
 {
 	struct uintr_task *u = current->thread.uintr;
-	bool ends = false;
 
 	if (!u || !u->receiver || syscall_get_nr(current, regs) == -1)
 		return;
@@ -246,10 +245,8 @@ void uintr_end_syscall(struct pt_regs *regs)
 		if (u->flags & UINTR_HANDLER_FLAG_RESTART)
 			return;
 		break;
-	case -ERESTART_RESTARTBLOCK:
-		ends = current->restart_block.fn == uintr_block_restart;
-		break;
 	case -ERESTARTNOHAND:
+	case -ERESTART_RESTARTBLOCK:
 		break;
 	default:
 		return;
@@ -257,8 +254,8 @@ void uintr_end_syscall(struct pt_regs *regs)
 
 	/* What is in the registers until now counts, too. */
 	uintr_edit_state();
-	ends |= uintr_may_end_syscall(u);
-	if (READ_ONCE(u->kicked) || (ends && uintr_waiter_pending(&u->waiter)))
+	if (READ_ONCE(u->kicked) ||
+	    (uintr_may_end_syscall(u) && uintr_waiter_pending(&u->waiter)))
 		regs->ax = -EINTR;
 	else
 		u->restart_ip = regs->ip - 2;	/* SYSCALL, INT 80H, SYSENTER */

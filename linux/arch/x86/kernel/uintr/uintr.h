@@ -42,7 +42,6 @@
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/refcount.h>
-#include <linux/restart_block.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -216,7 +215,6 @@ void uintr_arm(struct uintr_waiter *w);
 void uintr_disarm(struct uintr_waiter *w);
 bool uintr_waiter_pending(struct uintr_waiter *w);
 long uintr_block_until(ktime_t until);
-long uintr_block_restart(struct restart_block *restart);
 int __init uintr_wait_init(void);
 
 /* uitt.c */

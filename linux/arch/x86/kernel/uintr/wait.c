@@ -265,7 +265,7 @@ DEFINE_IDTENTRY_SYSVEC(sysvec_uintr_wake)
 	uintr_scan(this_cpu_ptr(&uintr_armed), true);
 }
 
-long uintr_block_restart(struct restart_block *restart)
+static long uintr_block_restart(struct restart_block *restart)
 {
 	return uintr_block_until(restart->nanosleep.expires);
 }
