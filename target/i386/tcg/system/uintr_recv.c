@@ -194,10 +194,20 @@ bool x86_uintr_notify_halted(CPUX86State *env)
         x86_uintr_accept_posted(env);
         bql_unlock();
     }
-    /* More may have been posted since: the caller will come here again */
     request = qatomic_read(&cs->interrupt_request);
-    if (!x86_cpu_pending_interrupt(cs, request)) {
+    switch (x86_cpu_pending_interrupt(cs, request)) {
+    case 0:
+        /* More may have been posted since: the caller will come here again */
+    case CPU_INTERRUPT_POLL:
+        /*
+         * Came after the caller had asked the APIC, and may be an interrupt
+         * that is masked.  The caller will ask again.
+         */
         return true;
+    case CPU_INTERRUPT_HARD:
+        break;
+    default:
+        return false;
     }
 
     /*
@@ -206,16 +216,6 @@ bool x86_uintr_notify_halted(CPUX86State *env)
      */
     if (!uintr_notifications_enabled(env) || !uinv ||
         apic_get_highest_priority_irr(apic) != uinv) {
-        return false;
-    }
-    request = qatomic_read(&cs->interrupt_request);
-    switch (x86_cpu_pending_interrupt(cs, request)) {
-    case CPU_INTERRUPT_HARD:
-        break;
-    case CPU_INTERRUPT_POLL:
-        /* Came after the caller had asked the APIC; it will ask again */
-        return true;
-    default:
         return false;
     }
 
@@ -229,10 +229,10 @@ bool x86_uintr_notify_halted(CPUX86State *env)
         return false;
     }
     /*
-     * Migration collects dirty pages under the BQL.  It may have done so since
-     * the probe: mark the page again, and write before it can look again.
+     * Migration may have collected the dirty bit that the probe has set.  As
+     * with any store, it then waits for this thread to look for queued work
+     * before it copies the page (tcg_log_global_after_sync).
      */
-    upid_probe(env, addr, &host);
     upid_merge(env, addr, host);
     bql_unlock();
     return true;

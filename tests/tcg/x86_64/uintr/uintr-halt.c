@@ -210,6 +210,18 @@ static void on_nmi(struct ctx *c)
     nmis++;
 }
 
+/* Interrupts that come while IF=0, and keep coming; no one of them ends HLT */
+static void send_notification(void)
+{
+    __sync_fetch_and_and(&upids[1].control, ~UPID_ON);
+    senduipi(0);
+}
+
+static void send_ordinary(void)
+{
+    apic_send(apic_id_of(1), 0x4000 | IRQ);
+}
+
 static void halt_with_if_clear(void *unused)
 {
     uintr_receiver(1, uh_exit);
@@ -221,7 +233,7 @@ static void halt_with_if_clear(void *unused)
     job.ready = false;
 }
 
-TEST_SMP(masked, 2, "with IF=0 no number of notifications ends HLT", "9.2 9.7")
+static void masked_by_if(void (*send)(void))
 {
     job.ready = false;
     uitt[0].lo = UITTE(9);
@@ -234,8 +246,7 @@ TEST_SMP(masked, 2, "with IF=0 no number of notifications ends HLT", "9.2 9.7")
     }
     let_it_run();
     for (int i = 0; i < 20000; i++) {
-        __sync_fetch_and_and(&upids[1].control, ~UPID_ON);
-        senduipi(0);
+        send();
     }
     while (job.ready) {
         unsigned before = nmis;
@@ -247,4 +258,49 @@ TEST_SMP(masked, 2, "with IF=0 no number of notifications ends HLT", "9.2 9.7")
     }
     wait_cpu(1);
     trap_handler[EXC_NMI] = NULL;
+}
+
+TEST_SMP(masked, 2, "with IF=0 no number of notifications ends HLT", "9.2 9.7")
+{
+    masked_by_if(send_notification);
+}
+
+TEST_SMP(masked_ordinary, 2, "nor does any number of ordinary interrupts",
+         "9.2 9.7")
+{
+    masked_by_if(send_ordinary);
+}
+
+SNIPPET(s_mwait, "mwait");
+
+TEST(mwait, "with ECX[0] = 1 a masked interrupt ends MWAIT", "9.7")
+{
+    struct ctx *c = kernel(s_mwait);
+
+    if (!(cpuid(1, 0).ecx >> 3 & 1)) {
+        test_skip("this CPU has no MWAIT");
+        return;
+    }
+    uintr_self();
+    c->rcx = cpuid(5, 0).ecx >> 1 & 1;
+    apic_send(apic_id_of(0), 0x4000 | NV);
+    EQ(run(c), VEC_DONE);
+    EQ(c->rip, (uint64_t)s_mwait + 3 + 2);
+    EQ(apic_irr(NV), 1);
+}
+
+TEST(mwait_reserved, "MWAIT takes no other bit of ECX", "9.7")
+{
+    for (int i = 1; i < 32; i++) {
+        struct ctx *c = kernel(s_mwait);
+
+        if (!(cpuid(1, 0).ecx >> 3 & 1)) {
+            test_skip("this CPU has no MWAIT");
+            return;
+        }
+        test_case = i;
+        c->rcx = 1u << i;
+        EQ(run(c), EXC_GP);
+        EQ(c->rip, (uint64_t)s_mwait);
+    }
 }
