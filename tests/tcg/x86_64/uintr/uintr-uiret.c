@@ -389,6 +389,43 @@ TEST(rf, "RF loaded as 1 suppresses an instruction breakpoint once", "8.7")
     write_dr(0, 0x400);
 }
 
+TEST(rf_again, "so it does if RF is 1 when UIRET begins", "8.3 8.7")
+{
+    struct ctx *c = user(s_uiret);
+
+    write_dr(USER(s_four_nops), 1);
+    frame_for(c, USER(s_four_nops), FL_1 | FL_RF, c->rsp);
+    c->rflags |= FL_RF;
+    EQ(run(c), VEC_DONE);
+    c = user(s_uiret);
+    frame_for(c, USER(s_four_nops), FL_1, c->rsp);
+    c->rflags |= FL_RF;
+    EQ(run(c), EXC_DB);
+    EQ(c->rip, USER(s_four_nops));
+    write_dr(0, 0x400);
+}
+
+SNIPPET(s_iret, "iretq");
+
+/* SDM 3B, "Instruction-Breakpoint Exception Condition": not UIRET alone */
+TEST(iret_rf, "IRET loads RF if RF is 1 when it begins", "8.7")
+{
+    for (int i = 0; i < 2; i++) {
+        struct ctx *c = user(s_iret);
+        uint64_t *f;
+
+        test_case = i;
+        write_dr(USER(s_four_nops), 1);
+        f = frame_for(c, USER(s_four_nops), SEL_UCODE64, FL_1 | FL_IF);
+        f[2] |= i ? FL_RF : 0;
+        f[3] = user_stack_top();
+        f[4] = SEL_UDATA;
+        c->rflags |= FL_RF;
+        EQ(run(c), i ? VEC_DONE : EXC_DB);
+        write_dr(0, 0x400);
+    }
+}
+
 TEST(pending_after, "a pending interrupt comes before the resumed code",
      "8.8")
 {
