@@ -97,6 +97,22 @@ TEST(migrate_notified, "a notification in the IRR migrates", "16.1 16.2")
     EQ(upids[0].control & UPID_ON, 0);
 }
 
+TEST(migrate_esr, "an error that the ESR does not show yet migrates", "16.1")
+{
+    uintr_self();
+    upid_set(0, 5, 0);
+    apic_write(0x280, 0);
+    apic_write(0x280, 0);
+    senduipi(13);
+    if (!machine_migrate()) {
+        return;
+    }
+    EQ(apic_read(0x280), 0);
+    apic_write(0x280, 0);
+    EQ(apic_read(0x280), 0x20);
+    apic_write(0x280, 0);
+}
+
 /* The runner fails P20 if QEMU prints anything in the whole binary */
 TEST(P20, "P20 nothing is logged per instruction", "")
 {

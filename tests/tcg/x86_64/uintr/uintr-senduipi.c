@@ -298,6 +298,36 @@ TEST(low_vector, "NV below 16 reports an illegal vector in the ESR", "7.7")
     EQ(apic_idle(), 1);
 }
 
+TEST(esr, "the ESR shows the errors since its last write", "7.7")
+{
+    for (int i = 0; i < 2; i++) {
+        test_case = i;
+        uintr_self();
+        upid_set(0, 5, 0);
+        apic_write(0x280, 0);
+        apic_write(0x280, 0);
+        EQ(send_blocked(1), VEC_DONE);
+        EQ(apic_read(0x280), 0);
+        apic_write(0x280, 0);
+        EQ(apic_read(0x280), 0x20);
+        EQ(apic_read(0x280), 0x20);
+        apic_write(0x280, 0);
+        EQ(apic_read(0x280), 0);
+    }
+}
+
+TEST(esr_value, "only x2APIC mode minds what is written to the ESR", "7.7")
+{
+    if (x2apic) {
+        EQ(try_wrmsr(MSR_X2APIC + 0x28, 1), EXC_GP);
+        EQ(try_wrmsr(MSR_X2APIC + 0x28, 1ull << 32), EXC_GP);
+        EQ(try_wrmsr(MSR_X2APIC + 0x28, 0), VEC_DONE);
+    } else {
+        apic_write(0x280, 0xffffffff);
+    }
+    EQ(apic_read(0x280), 0);
+}
+
 TEST(low_vector_error, "NV below 16 raises the APIC's error interrupt", "7.7")
 {
     uintr_self();
