@@ -69,6 +69,23 @@ static void uintr_pull_in(CPUX86State *env, FeatureWord w, uint64_t mask)
     env->features[w] |= mask & ~env->user_features[w];
 }
 
+/*
+ * AMD's erratum 1386: XSAVES may not save XMM registers.  Linux does without
+ * XSAVES on these CPUs, and then without user interrupts, if the revision of
+ * the microcode is older than the one with the fix; QEMU's default is.
+ */
+static uint64_t xsaves_ucode_rev(CPUX86State *env)
+{
+    switch (env->cpuid_version) {
+    case 0x00800f12:            /* EPYC */
+        return 0x0800126e;
+    case 0x00830f10:            /* EPYC-Rome */
+        return 0x08301052;
+    default:
+        return 0;
+    }
+}
+
 void x86_cpu_expand_uintr(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
@@ -93,6 +110,9 @@ void x86_cpu_expand_uintr(X86CPU *cpu)
         return;
     }
     uintr_pull_in(env, FEAT_XSAVE, CPUID_XSAVE_XSAVEC);
+    if (cpu->ucode_rev == 0 && IS_AMD_CPU(env)) {
+        cpu->ucode_rev = xsaves_ucode_rev(env);
+    }
 }
 
 #ifndef CONFIG_USER_ONLY

@@ -51,7 +51,8 @@ typedef struct CPUX86UintrPosted {
  * x86_cpu_expand_uintr: let "uintr" pull in what it needs, or drop it
  *
  * Part of CPU expansion, before dependencies are resolved.  Prints a warning
- * if the feature cannot be had; "enforce" makes that an error.
+ * if the feature cannot be had; "enforce" makes that an error.  Chooses a
+ * revision of the microcode, unless the user has, with which XSAVES is used.
  */
 void x86_cpu_expand_uintr(X86CPU *cpu);
 

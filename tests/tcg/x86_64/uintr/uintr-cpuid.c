@@ -45,6 +45,20 @@ TEST(in_xss, "component 14 is selected by IA32_XSS[14]", "1.4")
     EQ(v, XMASK_UINTR);
 }
 
+TEST(microcode, "the microcode of Zen 1 and 2 has the fix for XSAVES", "1.5")
+{
+    switch (cpuid(1, 0).eax) {
+    case 0x00800f12:
+        EQ((uint32_t)rdmsr(MSR_UCODE_REV), 0x0800126e);
+        break;
+    case 0x00830f10:
+        EQ((uint32_t)rdmsr(MSR_UCODE_REV), 0x08301052);
+        break;
+    default:
+        test_skip("AMD's erratum 1386 is of no other CPU");
+    }
+}
+
 TEST(xsaves_reported, "CPUID.0D.1 reports XSAVES and component 14", "1.5")
 {
     EQ(cpuid(13, 1).eax >> 3 & 1, 1);
