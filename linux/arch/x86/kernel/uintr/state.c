@@ -101,14 +101,16 @@ static void uintr_save(void)
 /*
  * Can a user interrupt end the system call that current is in? Only if there
  * is one, not if a page fault sleeps: the handler's stack may be what it is
- * about. And only if the handler can run in the end.
+ * about. And only if the handler can run in the end, or the program wants to
+ * know that it would have to.
  */
 static bool uintr_may_end_syscall(struct uintr_task *u)
 {
 	struct pt_regs *regs = task_pt_regs(current);
 
 	return (u->flags & UINTR_HANDLER_FLAG_WAITING_ANY) &&
-	       (u->x.state.flags & UINTR_STATE_UIF) &&
+	       ((u->x.state.flags & UINTR_STATE_UIF) ||
+		(u->flags & UINTR_HANDLER_FLAG_WAITING_MASKED)) &&
 	       syscall_get_nr(current, regs) != -1 && user_64bit_mode(regs);
 }
 
@@ -231,6 +233,9 @@ void uintr_load(void)
  * thread was stopped, so that nobody had to be woken. And the handler of a
  * signal, with SA_RESTART, may be about to run as well.
  *
+ * With UIF = 0 no handler runs, and the interrupt stays pending: a call that
+ * is restarted would only be ended again, and so on for ever.
+ *
  * Otherwise the call goes on as if nothing had been, see uintr_load().
  */
 void uintr_end_syscall(struct pt_regs *regs)
@@ -242,7 +247,8 @@ void uintr_end_syscall(struct pt_regs *regs)
 
 	switch (syscall_get_error(current, regs)) {
 	case -ERESTARTSYS:
-		if (u->flags & UINTR_HANDLER_FLAG_RESTART)
+		if ((u->flags & UINTR_HANDLER_FLAG_RESTART) &&
+		    (uintr_edit_state()->flags & UINTR_STATE_UIF))
 			return;
 		break;
 	case -ERESTARTNOHAND:

@@ -15,14 +15,16 @@
 
 #include "uintr.h"
 
-/* RESTART says how blocking calls end, so they have to end. */
+/* Some say when and how blocking calls end, so they have to end. */
 static bool handler_flags_valid(unsigned int flags)
 {
-	if (flags & ~(UINTR_HANDLER_FLAG_WAITING_ANY |
-		      UINTR_HANDLER_FLAG_RESTART))
+	unsigned int how = UINTR_HANDLER_FLAG_RESTART |
+			   UINTR_HANDLER_FLAG_WAITING_MASKED;
+
+	if (flags & ~(UINTR_HANDLER_FLAG_WAITING_ANY | how))
 		return false;
 
-	return flags != UINTR_HANDLER_FLAG_RESTART;
+	return !(flags & how) || (flags & UINTR_HANDLER_FLAG_WAITING_ANY);
 }
 
 /**

@@ -23,7 +23,8 @@
  * ignored. tests/models of the emulator's tree has all that as a model.
  *
  * A waiter that has fired is not armed and its UPID silent, so a sender cannot
- * keep a CPU busy, and nobody is woken twice for one post.
+ * keep a CPU busy, and nobody is woken twice for one post before it has been
+ * in user mode.
  *
  * The list lock is taken inside the runqueue lock in uintr_arm(). So the wake
  * interrupt must not wake anybody while it holds it, and collects the threads

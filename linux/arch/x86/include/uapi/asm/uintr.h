@@ -27,12 +27,17 @@
  * every blocking system call that a signal would end. It does not matter which
  * of the two is given; they say who pays for it on other kernels. Calls that
  * SA_RESTART restarts are restarted with RESTART, the others fail with EINTR.
+ *
+ * With MASKED in addition to one of the two, a call also ends, with EINTR, if
+ * UIF is clear. The user interrupt stays pending, and the next call that would
+ * block ends as well, until STUI lets the handler run.
  */
 #define UINTR_HANDLER_FLAG_WAITING_NONE		0x0000
 #define UINTR_HANDLER_FLAG_WAITING_RECEIVER	0x1000
 #define UINTR_HANDLER_FLAG_WAITING_SENDER	0x2000
 #define UINTR_HANDLER_FLAG_WAITING_ANY		0x3000
 #define UINTR_HANDLER_FLAG_RESTART		0x4000
+#define UINTR_HANDLER_FLAG_WAITING_MASKED	0x80000000
 
 /*
  * Flag of uintr_create_fd(): there is no handler, the fd itself becomes

@@ -341,6 +341,42 @@ TEST_F(block, uif_0)
 	WANT(w.handled_at_end, 1);
 }
 
+/* MASKED: every call ends as long as it is pending, which is until STUI */
+static void ends_masked(struct waiter *w)
+{
+	w->rounds = 20;
+	start_waiter(w);
+	_senduipi(w->index);
+	join_waiter(w);
+	WANT(w->error, EINTR);
+	WANT(w->handled_at_return, 0);
+	WANT(w->handled_at_end, 1);
+}
+
+TEST_F(block, masked)
+{
+	ends_masked(&(struct waiter){ .flags = MASKED, .call = variant->call });
+}
+
+/* No handler runs after which a call could be restarted */
+TEST_F(block, masked_restart)
+{
+	ends_masked(&(struct waiter){ .flags = MASKED | RESTART,
+				      .call = variant->call });
+}
+
+/* MASKED with UIF 1 changes nothing */
+TEST_F(block, masked_uif_1)
+{
+	struct waiter w = { .uif = true, .flags = MASKED, .call = variant->call };
+
+	start_waiter(&w);
+	_senduipi(w.index);
+	join_waiter(&w);
+	WANT(w.error, EINTR);
+	WANT(w.handled_at_return, 1);
+}
+
 /* No flag: goes on, and the handler runs after it */
 TEST_F(block, no_flag)
 {
@@ -453,6 +489,34 @@ TEST_F(block, signal_then_interrupt)
 TEST_F(block, interrupt_then_signal)
 {
 	both_at_once(variant, false);
+}
+
+/* MASKED and pending: who would not block gets what there is */
+TEST(masked_ready)
+{
+	int i, index;
+
+	WANT(pipe(pipe_fd), 0);
+	ring_setup(&ring, 8, 0);
+	WANT(uintr_register_handler(count_handler, MASKED), 0);
+	index = WANT_OK(uintr_register_sender(WANT_OK(uintr_create_fd(3, 0)), 0));
+	_senduipi(index);
+	for (i = 0; i < 200; i++) {
+		end_read();
+		WANT(block_poll(NULL), 1);
+		WANT(block_ppoll(NULL), 1);
+		WANT(block_epoll(NULL), 1);
+		WANT(block_read(NULL), 1);
+		WANT_ERRNO(block_read(NULL), EINTR);
+		end_io_uring();
+		WANT(block_io_uring(NULL), 1);
+		WANT_ERRNO(syscall(SYS_futex, &futex_word, FUTEX_WAIT, 1, NULL, NULL, 0),
+			   EAGAIN);
+		WANT(ring_complete(&ring, &(struct io_uring_cqe){}), true);
+	}
+	WANT(handled[3], 0);
+	_stui();
+	WAIT_UNTIL(handled[3] == 1);
 }
 
 static int stream[2];

@@ -20,10 +20,11 @@ TEST(handler_flags)
 	WANT_ERRNO(uintr_register_handler(NULL, 0x80000000), EINVAL);
 }
 
-/* Register_handler: WAITING flags are fine, RESTART needs one of them */
+/* Register_handler: WAITING flags are fine, RESTART and MASKED need one of them */
 TEST(handler_waiting)
 {
-	static const unsigned int good[] = { 0x1000, 0x2000, 0x3000, 0x5000, 0x7000 };
+	static const unsigned int good[] = { 0x1000, 0x2000, 0x3000, 0x5000, 0x7000,
+		0x80001000, 0x80002000, 0x80007000 };
 	int i;
 
 	for (i = 0; i < (int)ARRAY_SIZE(good); i++) {
@@ -31,6 +32,8 @@ TEST(handler_waiting)
 		WANT(uintr_unregister_handler(0), 0);
 	}
 	WANT_ERRNO(uintr_register_handler(count_handler, 0x4000), EINVAL);
+	WANT_ERRNO(uintr_register_handler(count_handler, 0x80000000), EINVAL);
+	WANT_ERRNO(uintr_register_handler(count_handler, 0x80004000), EINVAL);
 	WANT_ERRNO(uintr_register_handler(count_handler, 0x9000), EINVAL);
 	WANT_ERRNO(uintr_register_handler(NULL, 0x4000), EINVAL);
 	WANT_ERRNO(uintr_register_handler(NULL, 0x1000), EFAULT);

@@ -5,11 +5,12 @@
  * long after the thread is off its CPU. A wake-up that is lost is a hang,
  * which the watchdog reports.
  */
+#include <linux/futex.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
-#include "uintr.h"
+#include "ring.h"
 
 static volatile long round_of_receiver;
 static volatile uint32_t word;
@@ -53,13 +54,72 @@ static void block_with_limit(uint32_t seen)
 /* As an io multiplexer does it: any system call, ended because of WAITING */
 static int never_ready[2];
 
-static void block_in_read(uint32_t seen)
+static long call_read(void)
 {
 	char c;
 
+	return read(never_ready[0], &c, 1);
+}
+
+static void block_in_read(uint32_t seen)
+{
 	/* A post before the call would run the handler, and nobody would know. */
 	while (word == seen)
-		WANT_ERRNO(read(never_ready[0], &c, 1), EINTR);
+		WANT_ERRNO(call_read(), EINTR);
+}
+
+/* UIF is 0 from the test to the sleep, as in the first one, in any call. */
+static void block_masked(uint32_t seen, long (*call)(void))
+{
+	while (word == seen) {
+		WANT_ERRNO(call(), EINTR);
+		_stui();
+		/* Here the handler runs. */
+		_clui();
+	}
+}
+
+static void masked_read(uint32_t seen)
+{
+	block_masked(seen, call_read);
+}
+
+static int epoll;
+
+static long call_epoll(void)
+{
+	struct epoll_event event;
+
+	return epoll_wait(epoll, &event, 1, -1);
+}
+
+static void masked_epoll(uint32_t seen)
+{
+	block_masked(seen, call_epoll);
+}
+
+static struct ring ring;
+
+static long call_io_uring(void)
+{
+	return ring_enter(&ring, 0, 1, IORING_ENTER_GETEVENTS);
+}
+
+static void masked_io_uring(uint32_t seen)
+{
+	block_masked(seen, call_io_uring);
+}
+
+static long call_futex(void)
+{
+	static uint32_t never_woken;
+
+	return syscall(SYS_futex, &never_woken, FUTEX_WAIT, 0, NULL, NULL, 0);
+}
+
+static void masked_futex(uint32_t seen)
+{
+	block_masked(seen, call_futex);
 }
 
 struct race {
@@ -109,8 +169,11 @@ static void run_race(const struct race *race)
 	pthread_t thread;
 	long i;
 
-	rounds = nr_rounds(20000, 1000000);
+	rounds = nr_rounds(12000, 1000000);
 	WANT(pipe(never_ready), 0);
+	epoll = WANT_OK(epoll_create1(0));
+	WANT(epoll_ctl(epoll, EPOLL_CTL_ADD, never_ready[0],
+		       &(struct epoll_event){ .events = EPOLLIN }), 0);
 	thread = start(receive, (void *)race);
 	WAIT_UNTIL(load(fd_of_receiver) >= 0);
 	index = WANT_OK(uintr_register_sender(fd_of_receiver, 0));
@@ -194,6 +257,35 @@ TEST(K3_read)
 {
 	run_race(&(struct race){
 		.block = block_in_read, .uif = true, .late = true, .flags = WAITING });
+}
+
+/* Any system call, without the race of the last one: UIF 0 and MASKED */
+TEST(K3_masked_read)
+{
+	run_race(&(struct race){ .block = masked_read, .flags = MASKED });
+}
+
+TEST(K3_masked_epoll_wait)
+{
+	run_race(&(struct race){ .block = masked_epoll, .flags = MASKED });
+}
+
+TEST(K3_masked_io_uring_enter)
+{
+	ring_setup(&ring, 8, 0);
+	run_race(&(struct race){ .block = masked_io_uring, .flags = MASKED });
+}
+
+TEST(K3_masked_futex)
+{
+	run_race(&(struct race){ .block = masked_futex, .flags = MASKED });
+}
+
+/* The same from CPU to CPU, and the kernel posts */
+TEST(K3_masked_moving)
+{
+	run_race(&(struct race){ .block = masked_epoll, .flags = MASKED,
+		.moving = true, .kernel_posts = true });
 }
 
 TEST_HARNESS_MAIN
