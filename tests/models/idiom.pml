@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Waiting for a flag that a handler sets: three ways to write it, on a kernel
+ * Waiting for a flag that a handler sets: four ways to write it, on a kernel
  * that loses nothing. The handler may run between the program's test and its
  * system call, and then uintr_wait() waits for something that has happened.
  *
@@ -18,17 +18,27 @@
  *	while (!flag)			VALUE: the kernel compares once more
  *		uintr_wait_value(&flag, 0, 0, 0);
  *
+ *	_clui();			MASKED: the idiom with any other call. The
+ *	while (!flag) {			handler has UINTR_HANDLER_FLAG_WAITING_MASKED
+ *		epoll_wait(...);	returns for other reasons as well
+ *		...			calls it again, maybe
+ *		_stui();
+ *		_clui();
+ *	}
+ *	_stui();
+ *
  *	spin -a idiom.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -E
  */
 bit uif = 1;
 bit pending = 0;	/* in PIR or UIRR */
+bit news = 0;		/* posted since a call has ended because of it */
 bool flag = false;
 bool user = true;	/* the thread is in user mode */
 bool done = false;
 
 active proctype sender()
 {
-	pending = 1
+	atomic { pending = 1; news = 1 }
 }
 
 /* Between any two instructions of the program */
@@ -55,19 +65,50 @@ inline uintr_wait()
 	user = true
 }
 
+/*
+ * What ends any other call. A kernel that ended calls only when UIF is 1, or
+ * only once for each post, would leave the program asleep.
+ */
+#if defined(BUG_UIF_1)
+#define ends	(pending && uif)
+#elif defined(BUG_ONCE)
+#define ends	(pending && news)
+#else
+#define ends	pending
+#endif
+
+inline epoll_wait()
+{
+	user = false;
+	if
+	:: atomic { ends -> news = 0 }
+	:: atomic { others > 0 -> others-- }
+	fi;
+	user = true
+}
+
+#ifdef MASKED
+#define wait	epoll_wait
+#else
+#define wait	uintr_wait
+#endif
+
 active proctype program()
 {
+	byte others = 2;	/* other reasons to return */
+
 #if defined(BUG_NAIVE) || defined(VALUE)
 	do
 	:: flag -> break
-	:: !flag -> uintr_wait()
+	:: !flag -> wait()
 	od;
 #else
 	uif = 0;
 	do
 	:: flag -> break
+	:: !flag -> wait()
 	:: !flag ->
-		uintr_wait();
+		wait();
 		uif = 1;
 		uif = 0
 	od;

@@ -30,6 +30,7 @@
  *
  * -DPOSTS=n	posts by SENDUIPI; the kernel posts once more
  * -DTROUBLE=n	preemptions, needless wake-ups and signals in all
+ * -DMASKED	any call ends if UIF is 0, too
  */
 #ifndef POSTS
 #define POSTS 1
@@ -94,7 +95,11 @@ bool posted[2];			/* both senders are done */
 #define signal_pending	(notify_signal || sigpending)
 #define pending		(pir | image_uirr)
 /* A user interrupt ends this sleep. */
+#ifdef MASKED
+#define waits		true
+#else
 #define waits		(in_wait || uif)
+#endif
 
 /* One exchange of NC. PIR is the other half of the UPID and stays. */
 inline set_nc(the_nv, the_ndst)
