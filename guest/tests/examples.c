@@ -8,6 +8,8 @@ static const struct {
 } examples[] = {
 	{ "two-threads", "received vector 7\n" },
 	{ "blocking", "message 1\nmessage 2\nmessage 3\nmessage 4\nmessage 5\n" },
+	{ "any-call", "message 1\nmessage 2\nmessage 3\nmessage 4\nmessage 5\n"
+	  "and the pipe was closed\n" },
 	{ "event-fd", "vectors 0x10 posted, child ended\n" },
 	{ "timer", "the timer has expired\n" },
 };
