@@ -245,7 +245,7 @@ static void masked_by_if(void (*send)(void))
         pause();
     }
     let_it_run();
-    for (int i = 0; i < 20000; i++) {
+    for (int i = 0; i < 100000; i++) {
         send();
     }
     while (job.ready) {
