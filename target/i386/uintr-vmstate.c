@@ -4,12 +4,17 @@
  *
  * UPID and UITT are guest memory, and a notification on its way is a bit of
  * the local APIC's IRR, or of uintr_posted (16.1).
+ *
+ * A stream is input.  What follows here takes for granted what WRMSR and
+ * SENDUIPI check, so a state that they cannot make is not loaded.
  */
 
 #include "qemu/osdep.h"
 #include "qemu/error-report.h"
 #include "cpu.h"
 #include "migration/vmstate.h"
+#include "system/tcg.h"
+#include "tcg/uintr.h"
 
 static bool uintr_needed(void *opaque)
 {
@@ -58,16 +63,48 @@ const VMStateDescription vmstate_x86_uintr = {
     }
 };
 
+/*
+ * SENDUIPI posts any vector of an APIC interrupt, whatever UINV is, to a CPU
+ * that has an APIC.
+ */
+static bool posted_possible(X86CPU *cpu)
+{
+    return !x86_uintr_in_flight(cpu) ||
+           (cpu->apic_state &&
+            !(cpu->env.uintr_posted.vectors[0] & MAKE_64BIT_MASK(0, 16)));
+}
+
 int x86_uintr_post_load(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
+    uint64_t xss_reserved = ~(uint64_t)env->features[FEAT_XSAVE_XSS_LO];
+    uint32_t msr = x86_uintr_impossible_msr(env);
 
-    if ((env->cr[4] & CR4_UINTR_MASK) && !uintr_needed(cpu)) {
+    if (!uintr_needed(cpu) &&
+        ((env->cr[4] & CR4_UINTR_MASK) || x86_uintr_in_use(env) ||
+         x86_uintr_in_flight(cpu))) {
         error_report("The migrated CPU uses user interrupts: "
                      "add +uintr to the destination's -cpu");
         return -EINVAL;
     }
-    /* As x86_uintr_recognize() does, which a build without TCG lacks */
-    CPU(cpu)->neg.unlocked_request = env->uintr.rr || x86_uintr_in_flight(cpu);
+    if (msr) {
+        error_report("MSR 0x%x of the migrated CPU has a value "
+                     "that WRMSR would refuse", msr);
+        return -EINVAL;
+    }
+    /* Other accelerators know what they support */
+    if (tcg_enabled() && (env->xss & xss_reserved)) {
+        error_report("IA32_XSS of the migrated CPU has a reserved bit set");
+        return -EINVAL;
+    }
+    if (!posted_possible(cpu)) {
+        error_report("The migrated CPU has been sent a user-interrupt "
+                     "notification with an impossible vector");
+        return -EINVAL;
+    }
+    /* hflags has been loaded, too, and copies CR4 */
+    env->hflags = deposit32(env->hflags, HF_UINTR_SHIFT, 1,
+                            !!(env->cr[4] & CR4_UINTR_MASK));
+    x86_uintr_recognize(env);
     return 0;
 }

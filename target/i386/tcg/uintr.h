@@ -50,6 +50,12 @@ bool x86_uintr_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
 bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);
 
 /**
+ * x86_uintr_impossible_msr: the first of these MSRs that no WRMSR can have made
+ * what it is, or 0
+ */
+uint32_t x86_uintr_impossible_msr(CPUX86State *env);
+
+/**
  * x86_xss_wrmsr: IA32_XSS; returns false if the write is #GP(0) (1.8)
  */
 bool x86_xss_wrmsr(CPUX86State *env, uint64_t val);

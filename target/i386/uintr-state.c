@@ -115,6 +115,18 @@ void x86_uintr_recognize(CPUX86State *env)
     }
 }
 
+uint32_t x86_uintr_impossible_msr(CPUX86State *env)
+{
+    for (int i = 0; i < ARRAY_SIZE(uintr_regs); i++) {
+        const UintrReg *reg = &uintr_regs[i];
+
+        if (!uintr_reg_valid(env, reg, *uintr_reg(env, reg))) {
+            return reg->msr;
+        }
+    }
+    return 0;
+}
+
 bool x86_uintr_in_use(CPUX86State *env)
 {
     uint64_t any = env->uintr.uif;
