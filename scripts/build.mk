@@ -61,10 +61,10 @@ check-mutants:
 
 clean:
 	-$(MAKE) -C qemu clean
-	rm -rf linux linux-* guest bzImage* initramfs.cpio.gz bench qemu-stock
+	rm -rf linux linux-* guest bzImage* initramfs.cpio.gz bench stock
 
 distclean:
-	rm -rf qemu qemu-stock bench linux linux-* guest src firmware tools log models bzImage* \
+	rm -rf qemu stock bench linux linux-* guest src firmware tools log models bzImage* \
 		bisect initramfs.cpio.gz qemu-system-x86_64 config.sh config.mak Makefile
 
 .PHONY: help all configured qemu-system-x86_64 stage-qemu stage-linux \

@@ -8,30 +8,28 @@ bench_src := $(SRC)/tests/bench/uintr
 bench: configured
 	@$(bench_src)/bench $(BENCH) $(BUILD)
 
-bench-programs: configured qemu-stock/qemu-system-x86_64 bench/floor
+bench-programs: configured stock/qemu/qemu-system-x86_64 bench/floor
 	+$(MAKE) -C qemu qemu-system-x86_64 build-tcg-tests-x86_64-softmmu
 	cp qemu/tests/tcg/x86_64-softmmu/bench bench/bare-metal
 
 stage-qemu-stock:
 	@$(SRC)/scripts/stage qemu-stock $(BUILD)
 
-# It is configured as ours was when that is configured in another way.
-qemu-stock/build.ninja: qemu/config.status | stage-qemu-stock
-	mkdir -p qemu-stock
-	sed 's,src/qemu/configure,src/qemu-stock/configure,' $< > \
-		qemu-stock/again
-	cd qemu-stock && sh ./again
-	for site in qemu-stock/pyvenv/lib/python3*/site-packages; do \
+# Configured as ours was, by the same names: its source is ../src/qemu, too.
+stock/qemu/build.ninja: qemu/config.status | stage-qemu-stock
+	mkdir -p stock/qemu
+	cd stock/qemu && sh ../../qemu/config.status
+	for site in stock/qemu/pyvenv/lib/python3*/site-packages; do \
 		[ ! -d tools ] || echo "$$PYTHONPATH" > $$site/uintr-tools.pth; \
 	done
 	if [ -d firmware ]; then \
-		mkdir -p qemu-stock/qemu-bundle$(BUILD); \
-		ln -sfn $(BUILD)/firmware qemu-stock/qemu-bundle$(BUILD); \
+		mkdir -p stock/qemu/qemu-bundle$(BUILD); \
+		ln -sfn $(BUILD)/firmware stock/qemu/qemu-bundle$(BUILD); \
 	fi
 	touch $@
 
-qemu-stock/qemu-system-x86_64: qemu-stock/build.ninja stage-qemu-stock
-	+$(MAKE) -C qemu-stock qemu-system-x86_64
+stock/qemu/qemu-system-x86_64: stock/qemu/build.ninja stage-qemu-stock
+	+$(MAKE) -C stock/qemu qemu-system-x86_64
 
 bench/floor: $(bench_src)/floor.c
 	mkdir -p bench

@@ -97,7 +97,7 @@ class Machine:
         self.extra = args.qemu_arg
         self.append = 'x2apic divide=10' if args.short else 'x2apic'
         self.ours = os.path.join(self.build, 'qemu/qemu-system-x86_64')
-        self.stock = os.path.join(self.build, 'qemu-stock/qemu-system-x86_64')
+        self.stock = os.path.join(self.build, 'stock/qemu/qemu-system-x86_64')
         self.bench = os.path.join(self.build, 'bench/bare-metal')
 
     def why_not(self):
