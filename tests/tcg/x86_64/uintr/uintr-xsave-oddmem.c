@@ -385,6 +385,24 @@ TEST(wrap_64, "FXSAVE and XSAVE areas that wrap at 2^64", "")
     all(check);
 }
 
+TEST(wrap_header, "reserved bytes of a header that ends at 2^64 are checked",
+     "")
+{
+    wrmsr(MSR_XSS, XMASK_UINTR);
+    wrap_at_2_64();
+    odd_area = odd.end - 576;
+    prepare(&insns[XRSTORS], 576);
+    for (int i = 2; i < 8; i++) {
+        test_case = i;
+        *odd_word(512 + 8 * i) = 1ull << 56;
+        set_registers(2, 0);
+        EQ(execute(&insns[XRSTORS], odd_area), EXC_GP);
+        *odd_word(512 + 8 * i) = 0;
+    }
+    set_registers(2, 0);
+    EQ(execute(&insns[XRSTORS], odd_area), VEC_DONE);
+}
+
 TEST(wrap_32, "FXSAVE and XSAVE areas that wrap at 2^32, compatibility mode",
      "")
 {
@@ -484,4 +502,97 @@ TEST(x87_read_only, "x87 loads do not ask for a page that can be written", "")
             check_x87(n, 128);
         }
     }
+}
+
+/* ---- memory that changes while the instruction is executed ---- */
+
+#define OVERLAPS 1000
+#define ROUNDS (has_option("serial") ? 200 : 10000000)
+#define FOREIGN (1ull << 40)
+
+static volatile uint64_t steps;
+static volatile bool stop;
+
+static void write_foreign_bit(void *word)
+{
+    while (!stop) {
+        *(volatile uint64_t *)word = FOREIGN;
+        steps++;
+    }
+}
+
+static void flip_mxcsr(void *mxcsr)
+{
+    while (!stop) {
+        *(volatile uint32_t *)mxcsr = 0x1f80;
+        *(volatile uint32_t *)mxcsr = 0xffff1f80;
+        steps++;
+    }
+}
+
+/*
+ * Execute @insn on an odd area of which CPU 1 changes a word all the time, and
+ * look at the outcome, until CPU 1 has been at it often enough during an
+ * execution. Components in no memory make executions long.
+ */
+static void race(const struct insn *i, void (*fn)(void *), void *word,
+                 void (*outcome)(uint64_t vector))
+{
+    uint64_t overlaps = 0;
+
+    stop = false;
+    start_on(1, fn, word);
+    for (int n = ROUNDS; n && overlaps < OVERLAPS && !test_failed(); n--) {
+        uint64_t v, before;
+
+        set_registers(2, 0);
+        before = steps;
+        v = execute(i, odd_area);
+        overlaps += steps != before;
+        outcome(v);
+    }
+    stop = true;
+    wait_cpu(1);
+}
+
+/* What is there is what XSAVEC stored, or what CPU 1 stored after that */
+static void one_of_both(uint64_t v)
+{
+    uint64_t bv = *odd_word(512);
+
+    EQ(v, VEC_DONE);
+    if (bv != FOREIGN) {
+        EQ(bv, components(&insns[XSAVEC]));
+    }
+}
+
+TEST_SMP(xstate_bv_race, 2, "XSAVEC takes no bit of XSTATE_BV from memory", "")
+{
+    window(PA_NOTHING, RAM(0), 0);
+    odd_area = odd.end - 512;
+    race(&insns[XSAVEC], write_foreign_bit, spare_pages[0], one_of_both);
+}
+
+static void refused_or_valid(uint64_t v)
+{
+    uint32_t mxcsr;
+
+    asm volatile("stmxcsr %0" : "=m"(mxcsr));
+    EQ(mxcsr, v == EXC_GP ? 0x1f82 : 0x1f80);
+}
+
+TEST_SMP(mxcsr_race, 2, "XRSTORS loads the MXCSR that it has checked", "")
+{
+    struct xarea *p = (void *)(WINDOW + 4096 - 576);
+
+    window(RAM(0), PA_NOTHING, 0);
+    wrmsr(MSR_XSS, XMASK_UINTR);
+    odd_area = (uint64_t)p;
+    memset(p->legacy, 0, sizeof(p->legacy));
+    p->legacy[24] = 0x80;
+    p->legacy[25] = 0x1f;
+    p->xstate_bv = 3 | XMASK_UINTR;
+    p->xcomp_bv = XCOMPACT | p->xstate_bv;
+    race(&insns[XRSTORS], flip_mxcsr, spare_pages[0] + 4096 - 576 + 24,
+         refused_or_valid);
 }

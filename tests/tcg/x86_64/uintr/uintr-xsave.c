@@ -166,6 +166,27 @@ TEST(cpl3, "XSAVES and XRSTORS at CPL 3 are #GP(0)", "13.2")
     EQ(rdmsr(MSR_UINTR_MISC), values.misc);
 }
 
+TEST(priority, "XSAVEC, XSAVES and XRSTORS at CPL 3: #UD, then #NM, then #GP",
+     "13.2 13.11")
+{
+    const char *code[] = { s_xsavec, s_xsaves, s_xrstors };
+
+    wrmsr(MSR_XSS, XMASK_UINTR);
+    for (int i = 0; i < 3; i++) {
+        void *misaligned = (void *)(USER(area) + 32);
+
+        test_case = i;
+        write_cr4(read_cr4() & ~CR4_OSXSAVE);
+        write_cr0(read_cr0() | CR0_TS);
+        EQ(run(with_area(user(code[i]), misaligned, 3)), EXC_UD);
+        write_cr4(read_cr4() | CR4_OSXSAVE);
+        EQ(run(with_area(user(code[i]), misaligned, 3)), EXC_NM);
+        write_cr0(read_cr0() & ~CR0_TS);
+        EQ(run(with_area(user(code[i]), misaligned, 3)), EXC_GP);
+        EQ(this_cpu()->ctx.error, 0);
+    }
+}
+
 TEST(others_save_nothing, "XSAVE, XSAVEC and XSAVEOPT never store it",
      "13.2")
 {

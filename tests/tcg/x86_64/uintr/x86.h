@@ -12,6 +12,7 @@
 #define EXC_DB 1
 #define EXC_NMI 2
 #define EXC_UD 6
+#define EXC_NM 7
 #define EXC_DF 8
 #define EXC_NP 11
 #define EXC_SS 12
@@ -45,6 +46,7 @@
 #define FL_ID (1u << 21)
 #define FL_STATUS (FL_CF | FL_PF | FL_AF | FL_ZF | FL_SF | FL_OF)
 
+#define CR0_TS (1ull << 3)
 #define CR0_WP (1ull << 16)
 #define CR0_AM (1ull << 18)
 #define CR4_PAE (1ull << 5)
