@@ -34,7 +34,7 @@
 
 #define SILENT_VECTOR	5
 #define SILENT_EVERY	50	/* sends per send to the silent thread */
-#define EXACT(vector)	((vector) < UINTR_VECTORS / 2)
+#define EXACT(vector)	((vector) < UINTR_NR_VECTORS / 2)
 #define SLACK		2	/* moves that senders may be ahead */
 
 enum { THREADS, PROCESSES, PHASES };
@@ -44,9 +44,9 @@ static const char *const phase_name[] = { "threads", "processes" };
 
 /* What arrives at one side. */
 struct channel {
-	uint64_t sent[UINTR_VECTORS];	/* also the sequence number */
-	uint64_t seen[UINTR_VECTORS];	/* sequence number found by the handler */
-	uint64_t handled[UINTR_VECTORS];
+	uint64_t sent[UINTR_NR_VECTORS];	/* also the sequence number */
+	uint64_t seen[UINTR_NR_VECTORS];	/* sequence number found by the handler */
+	uint64_t handled[UINTR_NR_VECTORS];
 	uint64_t backwards;		/* times that it found an older one */
 };
 
@@ -118,7 +118,7 @@ static void relax(void)
 
 static void send_fds(int sock, const int *fds)
 {
-	char buf[CMSG_SPACE(UINTR_VECTORS * sizeof(int))] = { 0 };
+	char buf[CMSG_SPACE(UINTR_NR_VECTORS * sizeof(int))] = { 0 };
 	struct iovec iov = { .iov_base = "x", .iov_len = 1 };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1,
@@ -128,14 +128,14 @@ static void send_fds(int sock, const int *fds)
 
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(UINTR_VECTORS * sizeof(int));
-	memcpy(CMSG_DATA(cmsg), fds, UINTR_VECTORS * sizeof(int));
+	cmsg->cmsg_len = CMSG_LEN(UINTR_NR_VECTORS * sizeof(int));
+	memcpy(CMSG_DATA(cmsg), fds, UINTR_NR_VECTORS * sizeof(int));
 	check(sendmsg(sock, &msg, 0) == 1, "pass fds");
 }
 
 static void receive_fds(int sock, int *fds)
 {
-	char buf[CMSG_SPACE(UINTR_VECTORS * sizeof(int))], x;
+	char buf[CMSG_SPACE(UINTR_NR_VECTORS * sizeof(int))], x;
 	struct iovec iov = { .iov_base = &x, .iov_len = 1 };
 	struct msghdr msg = {
 		.msg_iov = &iov, .msg_iovlen = 1,
@@ -145,9 +145,9 @@ static void receive_fds(int sock, int *fds)
 
 	check(recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) == 1, "receive fds");
 	cmsg = CMSG_FIRSTHDR(&msg);
-	check(cmsg && cmsg->cmsg_len == CMSG_LEN(UINTR_VECTORS * sizeof(int)),
+	check(cmsg && cmsg->cmsg_len == CMSG_LEN(UINTR_NR_VECTORS * sizeof(int)),
 	      "receive all fds");
-	memcpy(fds, CMSG_DATA(cmsg), UINTR_VECTORS * sizeof(int));
+	memcpy(fds, CMSG_DATA(cmsg), UINTR_NR_VECTORS * sizeof(int));
 }
 
 /* Connect with the other side: what I get, and the indexes I send with. */
@@ -156,13 +156,13 @@ static void side_connect(int sock, int *mine, int *theirs, int *uipi)
 	int i;
 
 	check(!uintr_register_handler(handler, 0), "uintr_register_handler");
-	for (i = 0; i < UINTR_VECTORS; i++) {
+	for (i = 0; i < UINTR_NR_VECTORS; i++) {
 		mine[i] = uintr_create_fd(i, 0);
 		check(mine[i] >= 0, "uintr_create_fd");
 	}
 	send_fds(sock, mine);
 	receive_fds(sock, theirs);
-	for (i = 0; i < UINTR_VECTORS; i++) {
+	for (i = 0; i < UINTR_NR_VECTORS; i++) {
 		uipi[i] = uintr_register_sender(theirs[i], 0);
 		check(uipi[i] >= 0, "uintr_register_sender");
 	}
@@ -174,7 +174,7 @@ static void side_send(struct phase *p, int me, const int *uipi, int silent)
 	uint64_t sends = option_sends / SIDES, i;
 
 	for (i = 0; i < sends; i++) {
-		int v = i * 37 % UINTR_VECTORS;
+		int v = i * 37 % UINTR_NR_VECTORS;
 
 		/* Spread the moves evenly over the sends. */
 		while (i * option_moves > (load(p->moves) + SLACK) * sends)
@@ -196,7 +196,7 @@ static bool all_seen(struct channel *c)
 {
 	int v;
 
-	for (v = 0; v < UINTR_VECTORS; v++) {
+	for (v = 0; v < UINTR_NR_VECTORS; v++) {
 		if (load(c->seen[v]) != load(c->sent[v]))
 			return false;
 	}
@@ -205,7 +205,7 @@ static bool all_seen(struct channel *c)
 
 static void side_run(struct phase *p, int me, int sock)
 {
-	int mine[UINTR_VECTORS], theirs[UINTR_VECTORS], uipi[UINTR_VECTORS];
+	int mine[UINTR_NR_VECTORS], theirs[UINTR_NR_VECTORS], uipi[UINTR_NR_VECTORS];
 	int silent, i;
 
 	inbox = &p->to[me];
@@ -226,7 +226,7 @@ static void side_run(struct phase *p, int me, int sock)
 	/* The other side may still be sending, or waiting for its last one. */
 	pthread_barrier_wait(&p->barrier);
 	_clui();
-	for (i = 0; i < UINTR_VECTORS; i++) {
+	for (i = 0; i < UINTR_NR_VECTORS; i++) {
 		close(theirs[i]);
 		close(mine[i]);
 	}
@@ -363,7 +363,7 @@ static void print_totals(void)
 			struct channel *c = &phases[ph].to[!side];
 			unsigned long sent = 0, handled = 0;
 
-			for (v = 0; v < UINTR_VECTORS; v++) {
+			for (v = 0; v < UINTR_NR_VECTORS; v++) {
 				sent += c->sent[v];
 				handled += c->handled[v];
 			}
@@ -403,7 +403,7 @@ static int report(void)
 	for (ph = 0; ph < PHASES; ph++)
 		printf(" %7s%-8s %7s%-7s", "A to ", "B", "B to ", "A");
 	printf("\n");
-	for (v = 0; v < UINTR_VECTORS; v++)
+	for (v = 0; v < UINTR_NR_VECTORS; v++)
 		errors += print_row(v);
 	print_totals();
 	for (ph = 0; ph < PHASES; ph++)
@@ -417,7 +417,7 @@ static int report(void)
 	else
 		printf("OK: the last send of every vector was seen, and on vectors 0-%d each send\n"
 		       "was handled exactly once. (On the others, sends may legally coalesce.)\n",
-		       UINTR_VECTORS / 2 - 1);
+		       UINTR_NR_VECTORS / 2 - 1);
 	return errors;
 }
 
@@ -498,9 +498,9 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (option_sends < SIDES * UINTR_VECTORS) {
+	if (option_sends < SIDES * UINTR_NR_VECTORS) {
 		fprintf(stderr, "uintr-sample: -n must be at least %d, one for each vector and side\n",
-			SIDES * UINTR_VECTORS);
+			SIDES * UINTR_NR_VECTORS);
 		return 2;
 	}
 

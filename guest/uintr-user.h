@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * User interrupts from user space: the system calls, which libc does not
- * have, and the instructions from the compiler (option -muintr).
+ * have, and the instructions from the compiler (option -muintr). Each call has
+ * a manual page, see uintr(7).
  */
 #ifndef UINTR_USER_H
 #define UINTR_USER_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <x86gprintrin.h>
 
@@ -21,25 +24,38 @@
 #ifndef __NR_uintr_wait
 #define __NR_uintr_wait			476
 #endif
-#ifndef __NR_uintr_bind
+#ifndef __NR_uintr_register_self
+#define __NR_uintr_register_self	477
+#define __NR_uintr_alt_stack		478
+#define __NR_uintr_ipi_fd		479
+#endif
+#ifndef __NR_uintr_wait_value
+#define __NR_uintr_wait_value		480
 #define __NR_uintr_bind			481
 #endif
 
-#define UINTR_VECTORS		64
-#define UINTR_MAX_SENDERS	256
+/* What follows is <asm/uintr.h>, for who has no such kernel headers. */
+#ifndef UINTR_NR_VECTORS
+#define UINTR_NR_VECTORS	64
+#define UINTR_NR_SENDERS	256
+#define UINTR_REDZONE		128
+#define UINTR_WAIT_MAX_USEC	1000000000
 
-/* Flags of uintr_register_handler() */
-#ifndef UINTR_HANDLER_FLAG_WAITING_RECEIVER
+/* uintr_register_handler() */
+#define UINTR_HANDLER_FLAG_WAITING_NONE		0x0000
 #define UINTR_HANDLER_FLAG_WAITING_RECEIVER	0x1000
 #define UINTR_HANDLER_FLAG_WAITING_SENDER	0x2000
+#define UINTR_HANDLER_FLAG_WAITING_ANY		0x3000
 #define UINTR_HANDLER_FLAG_RESTART		0x4000
-#endif
-#ifndef UINTR_HANDLER_FLAG_WAITING_MASKED
 #define UINTR_HANDLER_FLAG_WAITING_MASKED	0x80000000
-#endif
 
-#ifndef UINTR_FD_EVENT
-#define UINTR_FD_EVENT		0x1	/* flag of uintr_create_fd() */
+/* uintr_create_fd() */
+#define UINTR_FD_NONBLOCK	0x00000800
+#define UINTR_FD_CLOEXEC	0x00080000
+#define UINTR_FD_EVENT		0x01000000
+
+/* ioctl() of what uintr_ipi_fd() returns */
+#define UIPI_SET_TARGET_TABLE	_IO('u', 0)
 #endif
 
 /*
@@ -80,6 +96,32 @@ static inline long uintr_unregister_sender(int fd, unsigned flags)
 static inline int uintr_wait(uint64_t usec, unsigned flags)
 {
 	return syscall(__NR_uintr_wait, usec, flags);
+}
+
+/* An index for SENDUIPI to a vector of this thread, without an fd. */
+static inline int uintr_register_self(uint64_t vector, unsigned flags)
+{
+	return syscall(__NR_uintr_register_self, vector, flags);
+}
+
+/* sp is the upper end of the stack, not its first byte. */
+static inline int uintr_alt_stack(void *sp, size_t size, unsigned flags)
+{
+	return syscall(__NR_uintr_alt_stack, sp, size, flags);
+}
+
+/* An fd for all indexes of this process; see UIPI_SET_TARGET_TABLE. */
+static inline int uintr_ipi_fd(unsigned flags)
+{
+	return syscall(__NR_uintr_ipi_fd, flags);
+}
+
+/* The same as uintr_wait(), but fails with EAGAIN if word is not value. */
+static inline int uintr_wait_value(const volatile uint32_t *word,
+				   uint32_t value, uint64_t usec,
+				   unsigned flags)
+{
+	return syscall(__NR_uintr_wait_value, word, value, usec, flags);
 }
 
 /* Post the vector of uintr_fd whenever fd wakes its pollers with the events. */

@@ -164,14 +164,18 @@ const struct file_operations uintr_event_fops = {
 /**
  * uintr_event_create - make an event fd
  * @vector:	0..63, the bit that its readers find
+ * @flags:	UINTR_FD_NONBLOCK, UINTR_FD_CLOEXEC
  *
  * Return: the fd, -ENOMEM, or what the file system layer has to say
  */
-int uintr_event_create(unsigned int vector)
+int uintr_event_create(unsigned int vector, unsigned int flags)
 {
 	struct uintr_receiver *receiver;
 	struct uintr_event *event;
 	int fd;
+
+	BUILD_BUG_ON(UINTR_FD_NONBLOCK != O_NONBLOCK);
+	BUILD_BUG_ON(UINTR_FD_CLOEXEC != O_CLOEXEC);
 
 	event = kzalloc(sizeof(*event), GFP_KERNEL_ACCOUNT);
 	if (!event)
@@ -189,7 +193,7 @@ int uintr_event_create(unsigned int vector)
 	init_irq_work(&event->work, event_work);
 
 	fd = anon_inode_getfd("[uintrevent]", &uintr_event_fops, event,
-			      O_RDONLY | O_CLOEXEC);
+			      O_RDONLY | (flags & (O_NONBLOCK | O_CLOEXEC)));
 	if (fd < 0)
 		event_free(event);
 

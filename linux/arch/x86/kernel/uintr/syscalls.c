@@ -59,10 +59,18 @@ SYSCALL_DEFINE1(uintr_unregister_handler, unsigned int, flags)
 	return 0;
 }
 
+#define EVENT_FLAGS	(UINTR_FD_EVENT | UINTR_FD_NONBLOCK | UINTR_FD_CLOEXEC)
+
+/* How to open is to be said of event fds only. */
+static bool fd_flags_valid(unsigned int flags)
+{
+	return !flags || ((flags & UINTR_FD_EVENT) && !(flags & ~EVENT_FLAGS));
+}
+
 /**
  * sys_uintr_create_fd - make an fd for a vector
  * @vector:	0..63
- * @flags:	0 for a vector of this thread, or UINTR_FD_EVENT
+ * @flags:	0 for a vector of this thread, or UINTR_FD_EVENT and its flags
  */
 SYSCALL_DEFINE2(uintr_create_fd, u64, vector, unsigned int, flags)
 {
@@ -70,7 +78,7 @@ SYSCALL_DEFINE2(uintr_create_fd, u64, vector, unsigned int, flags)
 
 	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
 		return -EOPNOTSUPP;
-	if (flags & ~UINTR_FD_EVENT)
+	if (!fd_flags_valid(flags))
 		return -EINVAL;
 	if (!(flags & UINTR_FD_EVENT) && !receiver)
 		return -EINVAL;
@@ -78,7 +86,7 @@ SYSCALL_DEFINE2(uintr_create_fd, u64, vector, unsigned int, flags)
 		return -ENOSPC;
 
 	if (flags & UINTR_FD_EVENT)
-		return uintr_event_create(vector);
+		return uintr_event_create(vector, flags);
 	return uintr_fd_create(receiver, vector);
 }
 

@@ -236,7 +236,7 @@ struct uintr_fd *uintr_fd_from_file(struct file *file);
 
 /* event.c */
 extern const struct file_operations uintr_event_fops;
-int uintr_event_create(unsigned int vector);
+int uintr_event_create(unsigned int vector, unsigned int flags);
 void uintr_event_fire(struct uintr_waiter *w);
 void uintr_event_wake(struct uintr_waiter *w);
 

@@ -40,10 +40,14 @@
 #define UINTR_HANDLER_FLAG_WAITING_MASKED	0x80000000
 
 /*
- * Flag of uintr_create_fd(): there is no handler, the fd itself becomes
- * readable. A read returns a __u64 with the bit of the vector set.
+ * Flags of uintr_create_fd(). With EVENT there is no handler, the fd itself
+ * becomes readable: a read returns a __u64 with the bit of the vector set.
+ * The other two go with it, and have the values of O_NONBLOCK and O_CLOEXEC.
+ * Our own flags are high bits, since programs expect errors for the low ones.
  */
-#define UINTR_FD_EVENT		0x1
+#define UINTR_FD_NONBLOCK	0x00000800
+#define UINTR_FD_CLOEXEC	0x00080000
+#define UINTR_FD_EVENT		0x01000000
 
 /* Of the fd that uintr_ipi_fd() returns: use its table in this process. */
 #define UIPI_SET_TARGET_TABLE	_IO('u', 0)

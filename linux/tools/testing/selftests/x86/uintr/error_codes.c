@@ -101,8 +101,11 @@ TEST(fd_ok)
 TEST(fd_flags)
 {
 	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_create_fd(0, 1), EINVAL);
+	WANT_ERRNO(uintr_create_fd(64, 1), EINVAL);
 	WANT_ERRNO(uintr_create_fd(0, 2), EINVAL);
-	WANT_ERRNO(uintr_create_fd(64, 2), EINVAL);
+	WANT_ERRNO(uintr_create_fd(0, UINTR_FD_NONBLOCK), EINVAL);
+	WANT_ERRNO(uintr_create_fd(0, UINTR_FD_CLOEXEC), EINVAL);
 }
 
 /* Create_fd: no handler is EINVAL, whatever the vector */

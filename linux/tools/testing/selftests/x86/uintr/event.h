@@ -9,11 +9,7 @@
 
 static inline int event_fd(int vector, int flags)
 {
-	int fd = WANT_OK(uintr_create_fd(vector, UINTR_FD_EVENT));
-
-	if (flags)
-		WANT(fcntl(fd, F_SETFL, flags), 0);
-	return fd;
+	return WANT_OK(uintr_create_fd(vector, UINTR_FD_EVENT | flags));
 }
 
 static inline uint64_t read_event(int fd)

@@ -5,7 +5,7 @@
 
 #include "event.h"
 
-/* The fd is [uintrevent], blocking, read-only, close-on-exec; no handler needed */
+/* The fd is [uintrevent], blocking, read-only; no handler needed */
 TEST(kind)
 {
 	char path[64], name[64] = "";
@@ -15,14 +15,14 @@ TEST(kind)
 	WANT(readlink(path, name, sizeof(name) - 1) > 0, true);
 	WANT(strcmp(name, "anon_inode:[uintrevent]"), 0);
 	WANT(fcntl(fd, F_GETFL) & (O_ACCMODE | O_NONBLOCK), O_RDONLY);
-	WANT(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	WANT(fcntl(fd, F_GETFD), 0);
 	WANT_ERRNO(write(fd, "12345678", 8), EBADF);
 }
 
 /* read: the bit of the vector, once however often it was posted */
 TEST(read_clears)
 {
-	int fd = event_fd(41, O_NONBLOCK), i;
+	int fd = event_fd(41, UINTR_FD_NONBLOCK), i;
 	uint64_t posted;
 
 	WANT_ERRNO(read(fd, &posted, sizeof(posted)), EAGAIN);
@@ -38,7 +38,7 @@ TEST(read_clears)
 /* read: less than 8 bytes is EINVAL and takes nothing, more is fine */
 TEST(read_size)
 {
-	int fd = event_fd(3, O_NONBLOCK);
+	int fd = event_fd(3, UINTR_FD_NONBLOCK);
 	uint64_t posted[4] = { 0 };
 
 	WANT_ERRNO(read(fd, posted, 7), EINVAL);
@@ -49,12 +49,26 @@ TEST(read_size)
 	WANT(posted[0], 1 << 3);
 }
 
+/* NONBLOCK and CLOEXEC: how the fd is opened, each by itself */
+TEST(open_flags)
+{
+	int fd = WANT_OK(uintr_create_fd(3, UINTR_FD_EVENT | UINTR_FD_NONBLOCK));
+	uint64_t posted;
+
+	WANT_ERRNO(read(fd, &posted, sizeof(posted)), EAGAIN);
+	WANT(fcntl(fd, F_GETFD), 0);
+	fd = WANT_OK(uintr_create_fd(3, UINTR_FD_EVENT | UINTR_FD_CLOEXEC));
+	WANT(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	WANT(fcntl(fd, F_GETFD), FD_CLOEXEC);
+}
+
 /* Vector beyond 63 is ENOSPC, unknown flags are EINVAL */
 TEST(errors)
 {
 	WANT_ERRNO(uintr_create_fd(64, UINTR_FD_EVENT), ENOSPC);
 	WANT_ERRNO(uintr_create_fd(-1, UINTR_FD_EVENT), ENOSPC);
-	WANT_ERRNO(uintr_create_fd(0, UINTR_FD_EVENT | 2), EINVAL);
+	WANT_ERRNO(uintr_create_fd(0, UINTR_FD_EVENT | 1), EINVAL);
+	WANT_ERRNO(uintr_create_fd(0, UINTR_FD_EVENT | 0x80000000), EINVAL);
 }
 
 /* Several with the same vector are independent, and of the handler's vector too */
@@ -65,7 +79,7 @@ TEST(same_vector)
 	index = self_setup(3, &handler_fd);
 	_stui();
 	for (i = 0; i < 3; i++) {
-		fd[i] = event_fd(3, O_NONBLOCK);
+		fd[i] = event_fd(3, UINTR_FD_NONBLOCK);
 		WANT(uintr_register_sender(fd[i], 0), i + 1);
 	}
 	_senduipi(2);
@@ -81,7 +95,7 @@ TEST(same_vector)
 /* register_sender: the same thread's second time is EISCONN, unregister works */
 TEST(sender)
 {
-	int fd = event_fd(3, O_NONBLOCK);
+	int fd = event_fd(3, UINTR_FD_NONBLOCK);
 
 	WANT(uintr_register_sender(fd, 0), 0);
 	WANT_ERRNO(uintr_register_sender(fd, 0), EISCONN);
@@ -247,7 +261,7 @@ TEST(many_readers)
 TEST(epoll_level)
 {
 	struct epoll_event event = { .events = EPOLLIN };
-	int fd = event_fd(3, O_NONBLOCK), epoll = epoll_create1(0);
+	int fd = event_fd(3, UINTR_FD_NONBLOCK), epoll = epoll_create1(0);
 
 	WANT(uintr_register_sender(fd, 0), 0);
 	WANT(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
@@ -263,7 +277,7 @@ TEST(epoll_level)
 TEST(epoll_edge)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-	int fd = event_fd(3, O_NONBLOCK), epoll = epoll_create1(0), i;
+	int fd = event_fd(3, UINTR_FD_NONBLOCK), epoll = epoll_create1(0), i;
 
 	WANT(uintr_register_sender(fd, 0), 0);
 	WANT(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
@@ -280,7 +294,7 @@ TEST(epoll_edge)
 TEST(epoll_edge_before)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
-	int fd = event_fd(3, O_NONBLOCK), epoll = epoll_create1(0);
+	int fd = event_fd(3, UINTR_FD_NONBLOCK), epoll = epoll_create1(0);
 
 	WANT(uintr_register_sender(fd, 0), 0);
 	_senduipi(0);

@@ -181,7 +181,7 @@ TEST(create_close_race)
 	pthread_t thread[3];
 	long i;
 
-	shared_fd = event_fd(0, O_NONBLOCK);
+	shared_fd = event_fd(0, UINTR_FD_NONBLOCK);
 	WANT(uintr_register_sender(shared_fd, 0), 0);
 	for (i = 0; i < 3; i++)
 		thread[i] = start(i ? post_until_stopped : poll_what_goes, NULL);
