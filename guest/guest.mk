@@ -17,7 +17,7 @@ UINTR_CFLAGS := -muintr -mgeneral-regs-only -minline-all-stringops
 
 guest_src := $(SRC)/guest
 guest_out := $(BUILD)/guest
-guest_uintr := uintr-sample tests/old-numbers
+guest_uintr := uintr-sample tests/old-numbers tests/user-header
 guest_plain := avx-migrate qemu-exit uintr-renumber tests/examples
 guest_scripts := $(addprefix $(guest_src)/,init mkinitramfs check-dmesg man run-tests)
 

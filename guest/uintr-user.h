@@ -13,6 +13,10 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <x86gprintrin.h>
+#if __has_include("sys/rseq.h")	/* glibc 2.35 */
+#include <sys/rseq.h>
+#define UINTR_HAVE_RSEQ
+#endif
 
 #ifndef __NR_uintr_register_handler
 #define __NR_uintr_register_handler	471
@@ -58,13 +62,68 @@
 #define UIPI_SET_TARGET_TABLE	_IO('u', 0)
 #endif
 
+#define UINTR_GENERAL_REGS	target("general-regs-only")
+#define UINTR_CALLEE							\
+	__attribute__((always_inline, no_caller_saved_registers,	\
+		       UINTR_GENERAL_REGS))
+
+#ifdef UINTR_HAVE_RSEQ
+/* What libc has registered with rseq(2) for this thread, or NULL. */
+static inline UINTR_CALLEE struct rseq *uintr_libc_rseq(void)
+{
+	char *thread;
+
+	__asm__("mov %%fs:0, %0" : "=r" (thread));
+	return __rseq_size ? (struct rseq *)(thread + __rseq_offset) : NULL;
+}
+
 /*
- * A handler. The compiler saves the general registers it uses and ends it
- * with UIRET; it must not use any other registers.
+ * A restartable sequence is aborted when its thread is preempted, moved or
+ * gets a signal in it. While a handler runs the kernel cannot see that there
+ * is one below it, so the handler aborts it, before anything else. For clang
+ * the frame is volatile: it takes what is written there to be of no use.
  */
-#define UINTR_HANDLER(name, frame, vector)				\
-	void __attribute__((interrupt, target("general-regs-only")))	\
+static inline UINTR_CALLEE void
+uintr_abort_rseq(volatile struct __uintr_frame *frame, struct rseq *rseq)
+{
+	volatile unsigned long long *current;
+	const struct rseq_cs *cs;
+
+	if (!rseq)
+		return;
+	current = (volatile unsigned long long *)&rseq->rseq_cs;
+	cs = (const struct rseq_cs *)*current;
+	if (cs && frame->rip - cs->start_ip < cs->post_commit_offset) {
+		frame->rip = cs->abort_ip;
+		*current = 0;
+	}
+}
+#define uintr_abort_libc_rseq(frame)					\
+	uintr_abort_rseq(frame, uintr_libc_rseq())
+#else
+#define uintr_abort_libc_rseq(frame)	((void)(frame))
+#endif
+
+/*
+ * A handler as the compiler makes it: it saves the general registers that it
+ * uses and ends with UIRET; it must not use any other registers.
+ */
+#define UINTR_RAW_HANDLER(name, frame, vector)				\
+	void __attribute__((interrupt, UINTR_GENERAL_REGS))		\
 	name(struct __uintr_frame *frame, unsigned long long vector)
+
+/* A handler that aborts the restartable sequence that it interrupts. */
+#define UINTR_HANDLER(name, frame, vector)				\
+	UINTR_RAW_HANDLER(name, frame, vector);				\
+	static inline UINTR_CALLEE void					\
+	name##_body(struct __uintr_frame *, unsigned long long);	\
+	UINTR_RAW_HANDLER(name, frame, vector)				\
+	{								\
+		uintr_abort_libc_rseq(frame);				\
+		name##_body(frame, vector);				\
+	}								\
+	static inline UINTR_CALLEE void					\
+	name##_body(struct __uintr_frame *frame, unsigned long long vector)
 
 static inline long uintr_register_handler(const void *handler, unsigned flags)
 {

@@ -18,6 +18,7 @@ struct file;
 struct file *uintr_fget(int fd);
 void uintr_post(struct file *file);
 bool uintr_interrupted(void);
+bool uintr_in_handler(void);
 
 #else
 
@@ -29,6 +30,11 @@ static inline struct file *uintr_fget(int fd)
 static inline void uintr_post(struct file *file) { }
 
 static inline bool uintr_interrupted(void)
+{
+	return false;
+}
+
+static inline bool uintr_in_handler(void)
 {
 	return false;
 }

@@ -285,6 +285,27 @@ bool uintr_interrupted(void)
 }
 
 /**
+ * uintr_in_handler - can current be in its handler?
+ *
+ * UIF is 0 there, but it may be 0 elsewhere.
+ *
+ * Return: true if it can
+ */
+bool uintr_in_handler(void)
+{
+	struct uintr_task *u = current->thread.uintr;
+
+	if (!u || !u->receiver)
+		return false;
+
+	/* The state is either in the image or in the registers. */
+	guard(preempt)();
+	if (test_thread_flag(TIF_UINTR))
+		return !(u->x.state.flags & UINTR_STATE_UIF);
+	return !uintr_testui();
+}
+
+/**
  * uintr_task_alloc - make sure that current has a uintr_task
  *
  * Return: 0 or -ENOMEM
