@@ -43,6 +43,7 @@
 #define UINTR_NR_VECTORS	64
 #define UINTR_NR_SENDERS	256
 #define UINTR_REDZONE		128
+#define UINTR_MINSTKSZ		1024
 #define UINTR_WAIT_MAX_USEC	1000000000
 
 /* uintr_register_handler() */
@@ -163,7 +164,7 @@ static inline int uintr_register_self(uint64_t vector, unsigned flags)
 	return syscall(__NR_uintr_register_self, vector, flags);
 }
 
-/* sp is the upper end of the stack, not its first byte. */
+/* sp is the upper end of the stack, not its first byte, and size what is below. */
 static inline int uintr_alt_stack(void *sp, size_t size, unsigned flags)
 {
 	return syscall(__NR_uintr_alt_stack, sp, size, flags);

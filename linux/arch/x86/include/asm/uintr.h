@@ -37,6 +37,7 @@ void uintr_exit_mm(struct mm_struct *mm);
 
 bool uintr_fixup_invalid_op(struct pt_regs *regs);
 void uintr_end_syscall(struct pt_regs *regs);
+unsigned long uintr_signal_sp(unsigned long sp);
 
 /* Current leaves the CPU; the runqueue is locked and interrupts are off. */
 static __always_inline void uintr_switch_out(void)
@@ -59,6 +60,11 @@ static inline void uintr_init_mm(struct mm_struct *mm) { }
 static inline void uintr_exit_mm(struct mm_struct *mm) { }
 static inline void uintr_switch_out(void) { }
 static inline void uintr_end_syscall(struct pt_regs *regs) { }
+
+static inline unsigned long uintr_signal_sp(unsigned long sp)
+{
+	return sp;
+}
 
 static inline bool uintr_fixup_invalid_op(struct pt_regs *regs)
 {

@@ -219,7 +219,7 @@ SYSCALL_DEFINE2(uintr_register_self, u64, vector, unsigned int, flags)
 /**
  * sys_uintr_alt_stack - let the handler have a stack of its own
  * @sp:		its upper end, or 0 for the stack of the interrupted code
- * @size:	ignored, as it always was
+ * @size:	in bytes, 0 if it is not known
  * @flags:	must be 0
  */
 SYSCALL_DEFINE3(uintr_alt_stack, u64, sp, size_t, size, unsigned int, flags)
@@ -230,12 +230,8 @@ SYSCALL_DEFINE3(uintr_alt_stack, u64, sp, size_t, size, unsigned int, flags)
 		return -EINVAL;
 	if (!uintr_current_receiver())
 		return -EOPNOTSUPP;
-	if (sp >= TASK_SIZE_MAX)
-		return -EFAULT;
 
-	uintr_edit_state()->stack_adjust = sp ? sp | UINTR_STACK_LOAD :
-					   UINTR_REDZONE;
-	return 0;
+	return uintr_set_stack(sp, size);
 }
 
 /**

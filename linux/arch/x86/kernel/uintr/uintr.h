@@ -22,6 +22,7 @@
  *	core.c		CPU setup, interrupts, counters
  *	memory.c	memory that the CPU reaches from user mode
  *	state.c		the register state, and when it is switched
+ *	stack.c		handlers with a stack of their own
  *	receiver.c	receivers and their UPIDs
  *	wait.c		blocked receivers: armed UPIDs and the wake interrupt
  *	uitt.c		senders and their table
@@ -151,6 +152,7 @@ struct uintr_receiver {
  * @waiting:	in uintr_wait(), so any user interrupt wakes it
  * @kicked:	one has, and has not been delivered yet
  * @restart_ip:	a system call is to be executed there once more; 0: none
+ * @stack_size:	of the handler's own stack, if it has one
  */
 struct uintr_task {
 	struct uintr_xstate	x;
@@ -160,6 +162,7 @@ struct uintr_task {
 	bool			waiting;
 	bool			kicked;
 	unsigned long		restart_ip;
+	u64			stack_size;
 };
 
 /**
@@ -196,6 +199,9 @@ int uintr_task_alloc(void);
 struct uintr_state *uintr_edit_state(void);
 void uintr_stop_waiting(struct uintr_task *u);
 void __init uintr_state_init(void);
+
+/* stack.c */
+int uintr_set_stack(u64 sp, u64 size);
 
 /* receiver.c */
 struct uintr_receiver *uintr_receiver_alloc(void);

@@ -19,6 +19,9 @@
 /* Bytes below the stack pointer that a delivery leaves alone. */
 #define UINTR_REDZONE		128
 
+/* The least size that uintr_alt_stack() takes, if it is told the size. */
+#define UINTR_MINSTKSZ		1024
+
 /* The longest time that uintr_wait() takes, in microseconds. */
 #define UINTR_WAIT_MAX_USEC	1000000000
 

@@ -47,6 +47,9 @@
 #ifndef UINTR_REDZONE
 #define UINTR_REDZONE		128
 #endif
+#ifndef UINTR_MINSTKSZ
+#define UINTR_MINSTKSZ		1024
+#endif
 #ifndef UINTR_WAIT_MAX_USEC
 #define UINTR_WAIT_MAX_USEC	1000000000
 #endif

@@ -413,10 +413,10 @@ TEST(self_errors)
 	WANT_ERRNO(uintr_register_self(-1, 0), ENOSPC);
 }
 
-/* alt_stack: flags, no handler, and addresses of the kernel, in this order */
+/* alt_stack: flags, no handler, addresses of the kernel, size, in this order */
 TEST(alt_stack_errors)
 {
-	char none;
+	char *sp = (char *)0x100000;
 
 	WANT_ERRNO(uintr_alt_stack(KERNEL_ADDRESS, 0, 1), EINVAL);
 	WANT_ERRNO(uintr_alt_stack(KERNEL_ADDRESS, 0, 0), EOPNOTSUPP);
@@ -425,8 +425,14 @@ TEST(alt_stack_errors)
 	WANT_ERRNO(uintr_alt_stack(KERNEL_ADDRESS, 0, 0), EFAULT);
 	WANT_ERRNO(uintr_alt_stack(NON_CANONICAL, 0, 0), EFAULT);
 	WANT(uintr_alt_stack(NULL, 0, 0), 0);
-	/* The size is ignored, as it always was. */
-	WANT(uintr_alt_stack(&none, -1, 0), 0);
+	WANT(uintr_alt_stack(NULL, 1, 0), 0);
+	/* Others do not know the size, or do not say it. */
+	WANT(uintr_alt_stack(sp, 0, 0), 0);
+	WANT_ERRNO(uintr_alt_stack(sp, UINTR_MINSTKSZ - 1, 0), ENOMEM);
+	WANT(uintr_alt_stack(sp, UINTR_MINSTKSZ, 0), 0);
+	WANT(uintr_alt_stack(sp, 0x100000, 0), 0);
+	WANT_ERRNO(uintr_alt_stack(sp, 0x100001, 0), EFAULT);
+	WANT_ERRNO(uintr_alt_stack(sp, -1, 0), EFAULT);
 }
 
 /* ipi_fd: flags are EINVAL; it needs neither a handler nor a table */
