@@ -11,6 +11,8 @@
  */
 
 #include <linux/file.h>
+#include <linux/io_uring.h>
+#include <linux/io_uring_types.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -156,15 +158,27 @@ static int binding_install(struct uintr_binding *b)
 	return 0;
 }
 
+/*
+ * Completions of such a ring wait until its owner asks for them, and until
+ * then wake nobody but the owner.
+ */
+static bool ring_defers_completions(struct file *file)
+{
+	struct io_ring_ctx *ctx = file->private_data;
+
+	return io_is_uring_fops(file) &&
+	       (ctx->flags & IORING_SETUP_DEFER_TASKRUN);
+}
+
 /**
  * uintr_bind_file - let a file post to a vector
  * @ufd:	stands for the vector
- * @file:	can be polled
+ * @file:	the file
  * @events:	what to post for, EPOLL*
  *
  * It posts at once if one of the events is there already.
  *
- * Return: 0, -ESHUTDOWN, -EMFILE or -ENOMEM
+ * Return: 0, -EPERM if nothing would wake us, -ESHUTDOWN, -EMFILE or -ENOMEM
  */
 int uintr_bind_file(struct uintr_fd *ufd, struct file *file, __poll_t events)
 {
@@ -172,6 +186,8 @@ int uintr_bind_file(struct uintr_fd *ufd, struct file *file, __poll_t events)
 	__poll_t ready;
 	int ret;
 
+	if (!file_can_poll(file) || ring_defers_completions(file))
+		return -EPERM;
 	b = kzalloc(sizeof(*b), GFP_KERNEL_ACCOUNT);
 	if (!b)
 		return -ENOMEM;

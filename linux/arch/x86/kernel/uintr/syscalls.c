@@ -281,7 +281,5 @@ SYSCALL_DEFINE4(uintr_bind, int, uintr_fd, int, fd, unsigned int, events,
 
 	if (!events)
 		return uintr_unbind_file(ufd, fd_file(f));
-	if (!file_can_poll(fd_file(f)))
-		return -EPERM;
 	return uintr_bind_file(ufd, fd_file(f), (__force __poll_t)events);
 }

@@ -183,6 +183,72 @@ TEST(bound_ring)
 	submit_and_drain(true);
 }
 
+/* A ring whose completions wait until its owner asks for them */
+static void setup_deferred(void)
+{
+	ring_setup(&ring, 8, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+}
+
+static int pipe_fds[2];
+
+static void *write_byte(void *arg)
+{
+	WANT(write(pipe_fds[1], "", 1), 1);
+	return NULL;
+}
+
+/* The owner, busy in user mode, is told that it has to ask. */
+static void read_deferred(void)
+{
+	struct io_uring_cqe cqe;
+	pthread_t thread;
+	char byte;
+
+	WANT(pipe(pipe_fds), 0);
+	_stui();
+	ring_submit(&ring, &(struct io_uring_sqe){
+		.opcode = IORING_OP_READ, .fd = pipe_fds[0], .len = 1,
+		.addr = (uintptr_t)&byte }, false);
+	WANT(handled[3], 0);
+	thread = start(write_byte, NULL);
+	SPIN_UNTIL(handled[3]);
+	_clui();
+	WANT(ring_enter(&ring, 0, 0, IORING_ENTER_GETEVENTS), 0);
+	WANT(ring_complete(&ring, &cqe), true);
+	pthread_join(thread, NULL);
+}
+
+/* Deferred completions: the ring itself cannot be bound, it would be silent */
+TEST(KA3_deferred_bound)
+{
+	setup_deferred();
+	WANT_ERRNO(uintr_bind(receiver(), ring.fd, EPOLLIN, 0), EPERM);
+}
+
+/* Deferred completions: a bound eventfd works */
+TEST(deferred_bound_eventfd)
+{
+	int fd = eventfd(0, 0);
+
+	setup_deferred();
+	WANT(ring_register(&ring, IORING_REGISTER_EVENTFD, &fd, 1), 0);
+	WANT(uintr_bind(receiver(), fd, EPOLLIN, 0), 0);
+	read_deferred();
+}
+
+/* Deferred completions: a registered uintr fd works */
+TEST(deferred_native)
+{
+	int fd;
+
+	setup_deferred();
+	if (!have_native())
+		SKIP(return, "no IORING_REGISTER_UINTR");
+	fd = receiver();
+	WANT(ring_register(&ring, IORING_REGISTER_UINTR, &fd, 1), 0);
+	read_deferred();
+}
+
 #define BLOCK	4096
 #define BLOCKS	64
 
