@@ -58,8 +58,10 @@
 #define UINTR_FD_NONBLOCK	0x00000800
 #define UINTR_FD_CLOEXEC	0x00080000
 #define UINTR_FD_EVENT		0x01000000
+#define UINTR_FD_SHARED		0x02000000
 
-/* ioctl() of what uintr_ipi_fd() returns */
+/* ioctl() of what uintr_create_fd() and uintr_ipi_fd() return */
+#define UINTR_FD_REVOKE		_IO('u', 1)
 #define UIPI_SET_TARGET_TABLE	_IO('u', 0)
 #endif
 

@@ -145,7 +145,7 @@ static int binding_install(struct uintr_binding *b)
 
 	guard(mutex)(&uintr_mutex);
 
-	if (receiver->dead)
+	if (uintr_fd_shut(b->ufd))
 		return -ESHUTDOWN;
 	old = binding_find(b->ufd, b->file);
 	if (old)

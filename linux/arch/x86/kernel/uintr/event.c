@@ -128,6 +128,7 @@ static void event_free(struct uintr_event *event)
 	irq_work_sync(&event->work);
 	scoped_guard(mutex, &uintr_mutex)
 		uintr_receiver_kill(event->fd.receiver);
+	uintr_fd_destroy(&event->fd);
 	kfree(event);
 }
 
@@ -156,6 +157,8 @@ const struct file_operations uintr_event_fops = {
 	.show_fdinfo	= uintr_event_show_fdinfo,
 #endif
 	.release	= uintr_event_release,
+	.unlocked_ioctl	= uintr_fd_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
 	.read_iter	= uintr_event_read,
 	.poll		= uintr_event_poll,
 	.llseek		= noop_llseek,
@@ -185,9 +188,7 @@ int uintr_event_create(unsigned int vector, unsigned int flags)
 		kfree(event);
 		return -ENOMEM;
 	}
-	event->fd.receiver = receiver;
-	event->fd.vector = vector;
-	INIT_LIST_HEAD(&event->fd.senders);
+	uintr_fd_init(&event->fd, receiver, vector);
 	uintr_waiter_init(&event->waiter, receiver->upid, NULL);
 	init_waitqueue_head(&event->queue);
 	init_irq_work(&event->work, event_work);

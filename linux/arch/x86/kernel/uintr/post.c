@@ -5,6 +5,7 @@
 
 #include <linux/export.h>
 #include <linux/file.h>
+#include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/uintr.h>
 
@@ -93,12 +94,15 @@ EXPORT_SYMBOL_GPL(uintr_fget);
  * uintr_post - send a user interrupt
  * @file:	what uintr_fget() has returned
  *
- * For any context. Without effect if the receiver is gone.
+ * For any context. Without effect if the receiver is gone or has revoked it.
  */
 void uintr_post(struct file *file)
 {
 	struct uintr_fd *ufd = file->private_data;
 
-	uintr_post_vector(ufd->receiver, ufd->vector);
+	/* Pairs with uintr_fd_revoke(), which waits for us. */
+	guard(rcu)();
+	if (!READ_ONCE(ufd->revoked))
+		uintr_post_vector(ufd->receiver, ufd->vector);
 }
 EXPORT_SYMBOL_GPL(uintr_post);

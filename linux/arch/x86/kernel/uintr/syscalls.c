@@ -61,16 +61,19 @@ SYSCALL_DEFINE1(uintr_unregister_handler, unsigned int, flags)
 
 #define EVENT_FLAGS	(UINTR_FD_EVENT | UINTR_FD_NONBLOCK | UINTR_FD_CLOEXEC)
 
-/* How to open is to be said of event fds only. */
+/* How to open is to be said of event fds only, and these need not share. */
 static bool fd_flags_valid(unsigned int flags)
 {
-	return !flags || ((flags & UINTR_FD_EVENT) && !(flags & ~EVENT_FLAGS));
+	if (flags & UINTR_FD_EVENT)
+		return !(flags & ~EVENT_FLAGS);
+	return !(flags & ~UINTR_FD_SHARED);
 }
 
 /**
  * sys_uintr_create_fd - make an fd for a vector
  * @vector:	0..63
- * @flags:	0 for a vector of this thread, or UINTR_FD_EVENT and its flags
+ * @flags:	UINTR_FD_EVENT and its flags, or, for a vector of this thread,
+ *		UINTR_FD_SHARED or 0
  */
 SYSCALL_DEFINE2(uintr_create_fd, u64, vector, unsigned int, flags)
 {
@@ -87,7 +90,7 @@ SYSCALL_DEFINE2(uintr_create_fd, u64, vector, unsigned int, flags)
 
 	if (flags & UINTR_FD_EVENT)
 		return uintr_event_create(vector, flags);
-	return uintr_fd_create(receiver, vector);
+	return uintr_fd_create(receiver, vector, flags & UINTR_FD_SHARED);
 }
 
 /**

@@ -128,16 +128,18 @@ struct uintr_waiter {
  * @refs:	one for the thread or event fd, one for each uintr fd and for
  *		each connected sender
  * @vectors:	vectors that have an fd
+ * @nr_fds:	how many each of them has
  * @dead:	the thread has exited or has unregistered its handler
  * @bindings:	fds that post to it, at most RLIMIT_NOFILE
  * @nr_bindings: how many these are
  *
- * uintr_mutex protects what is not read by the CPU, except for @vectors.
+ * uintr_mutex protects what is not read by the CPU.
  */
 struct uintr_receiver {
 	struct uintr_upid	*upid;
 	refcount_t		refs;
 	unsigned long		vectors;
+	unsigned int		nr_fds[UINTR_NR_VECTORS];
 	bool			dead;
 	struct list_head	bindings;
 	unsigned int		nr_bindings;
@@ -169,13 +171,25 @@ struct uintr_task {
  * struct uintr_fd - private data of a uintr fd
  * @receiver:	whose vector it is
  * @vector:	0..63
- * @senders:	connections made through this fd, protected by uintr_mutex
+ * @owner:	the process that has made it and can revoke it
+ * @revoked:	nobody can send through it any more
+ * @senders:	connections made through this fd
+ *
+ * uintr_mutex protects the last two.
  */
 struct uintr_fd {
 	struct uintr_receiver	*receiver;
 	unsigned int		vector;
+	struct pid		*owner;
+	bool			revoked;
 	struct list_head	senders;
 };
+
+/* Can anybody send through it? Called with uintr_mutex held. */
+static inline bool uintr_fd_shut(struct uintr_fd *ufd)
+{
+	return ufd->receiver->dead || ufd->revoked;
+}
 
 /* What the kernel sees of user interrupts; the CPU does the rest itself. */
 struct uintr_counts {
@@ -237,7 +251,12 @@ void uintr_uitt_put(struct uintr_uitt *uitt);
 int uintr_ipi_fd_create(void);
 
 /* fd.c */
-int uintr_fd_create(struct uintr_receiver *receiver, unsigned int vector);
+void uintr_fd_init(struct uintr_fd *ufd, struct uintr_receiver *receiver,
+		   unsigned int vector);
+void uintr_fd_destroy(struct uintr_fd *ufd);
+int uintr_fd_create(struct uintr_receiver *receiver, unsigned int vector,
+		    bool shared);
+long uintr_fd_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 struct uintr_fd *uintr_fd_from_file(struct file *file);
 
 /* event.c */

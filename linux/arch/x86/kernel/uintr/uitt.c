@@ -236,7 +236,7 @@ int uintr_sender_register(struct uintr_fd *ufd)
 
 	if (sender_find(ufd, true))
 		return -EISCONN;
-	if (ufd->receiver->dead)
+	if (uintr_fd_shut(ufd))
 		return -ESHUTDOWN;
 
 	sender = sender_connect(ufd->receiver, ufd->vector);

@@ -45,14 +45,19 @@
 /*
  * Flags of uintr_create_fd(). With EVENT there is no handler, the fd itself
  * becomes readable: a read returns a __u64 with the bit of the vector set.
- * The other two go with it, and have the values of O_NONBLOCK and O_CLOEXEC.
+ * NONBLOCK and CLOEXEC go with it, and are O_NONBLOCK and O_CLOEXEC. Without
+ * EVENT a vector has one fd, and more with SHARED.
  * Our own flags are high bits, since programs expect errors for the low ones.
  */
 #define UINTR_FD_NONBLOCK	0x00000800
 #define UINTR_FD_CLOEXEC	0x00080000
 #define UINTR_FD_EVENT		0x01000000
+#define UINTR_FD_SHARED		0x02000000
 
 /* Of the fd that uintr_ipi_fd() returns: use its table in this process. */
 #define UIPI_SET_TARGET_TABLE	_IO('u', 0)
+
+/* Of a uintr fd: nobody sends through it any more. */
+#define UINTR_FD_REVOKE		_IO('u', 1)
 
 #endif /* _UAPI_ASM_X86_UINTR_H */
