@@ -27,12 +27,20 @@ static bool have_xsavec(void)
 	return a & 2;
 }
 
+/* Not every CPU model has AVX, and the rest of this needs it. */
+static bool have_avx(void)
+{
+	return __builtin_cpu_supports("avx");
+}
+
 /* Handler that saves by XSAVEC leaves the AVX registers as they were */
 TEST(xsavec)
 {
 	static uint64_t in[3][4], out[3][4];
 	int fd, i, round;
 
+	if (!have_avx())
+		SKIP(return, "no AVX");
 	WANT(have_xsavec(), true);
 	WANT(uintr_register_handler(xsavec_handler, 0), 0);
 	fd = uintr_create_fd(3, 0);
@@ -98,6 +106,8 @@ TEST(avx_moves)
 	cpu_set_t set;
 	int fd, i, k;
 
+	if (!have_avx())
+		SKIP(return, "no AVX");
 	WANT(self_setup(3, &fd), 0);
 	_stui();
 	for (i = 1; i <= 400; i++) {
@@ -179,6 +189,8 @@ TEST(avx_signals_fork)
 	pthread_t poster, signaller;
 	int k;
 
+	if (!have_avx())
+		SKIP(return, "no AVX");
 	receiver = pthread_self();
 	signal(SIGUSR1, spoil_registers);
 	WANT(uintr_register_handler(xsavec_handler, 0), 0);
