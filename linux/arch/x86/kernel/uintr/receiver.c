@@ -197,6 +197,7 @@ void uintr_receiver_unregister(void)
 	state->uinv = 0;
 	state->upid_addr = 0;
 	state->uirr = 0;
+	u->restart_ip = 0;
 
 	guard(mutex)(&uintr_mutex);
 	u->receiver = NULL;

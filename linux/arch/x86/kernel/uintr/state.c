@@ -9,9 +9,13 @@
  *  I1 UINV is not 0 only while the registers hold the state of current and
  *     TIF_UINTR is clear; the image in memory is stale then.
  *  I2 Else the registers hold the init state: no table, nothing pending.
- *  I3 UIF belongs to the thread even if it uses nothing else. STUI may come
- *     before the registration, and then no image exists: TIF_UINTR without
- *     a uintr_task stands for a state in which only UIF is set.
+ *  I3 In user mode UIF is always that of the thread, and is taken from it when
+ *     it leaves the CPU, even if that is all there is in the registers:
+ *     - STUI may come before the registration, and then no image exists.
+ *       TIF_UINTR without a uintr_task stands for a state in which only UIF is
+ *       set.
+ *     - Where a system call is to be restarted may be any instructions by now;
+ *       the memory they are in belongs to others, too.
  *
  * The image is changed only by its own thread, so it needs no lock.
  */
@@ -66,6 +70,23 @@ static __always_inline void uintr_stui(void)
 	asm volatile(".byte 0xf3, 0x0f, 0x01, 0xef" : : : "memory");
 }
 
+/* Take UIF out of the registers that hold nothing else. */
+static void uintr_save_uif(struct uintr_task *u)
+{
+	bool uif = uintr_testui();
+
+	if (uif)
+		uintr_clui();
+
+	if (!u) {
+		if (uif)
+			set_thread_flag(TIF_UINTR);
+	} else if (u->uif_live) {
+		u->uif_live = false;
+		u->x.state.flags = uif ? UINTR_STATE_UIF : 0;
+	}
+}
+
 /*
  * Take the state of current out of the registers. Preemption must be off.
  * From here on the image is valid, notifications of the thread come through
@@ -75,14 +96,8 @@ static void uintr_save(void)
 {
 	struct uintr_task *u = current->thread.uintr;
 
-	if (test_thread_flag(TIF_UINTR))
-		return;
-
-	if (!u) {
-		if (uintr_testui()) {
-			uintr_clui();
-			set_thread_flag(TIF_UINTR);
-		}
+	if (!u || test_thread_flag(TIF_UINTR)) {
+		uintr_save_uif(u);
 		return;
 	}
 
@@ -175,16 +190,40 @@ void uintr_stop_waiting(struct uintr_task *u)
  * Does current return to user mode only to execute a system call once more? A
  * handler that ran before it would leave nothing that ends the call, or might
  * overwrite the restart block. So the state stays in memory, where the call
- * will find what is posted.
+ * will find what is posted. If there is no system call any more the next
+ * interrupt or fault at another instruction has the state loaded. All that an
+ * instruction can change until then is UIF.
  */
 static bool uintr_restarts_syscall(struct uintr_task *u)
 {
+	/* It may have been there already, without leaving the CPU since. */
+	uintr_save_uif(u);
 	if (task_pt_regs(current)->ip != u->restart_ip) {
 		u->restart_ip = 0;
 		return false;
 	}
 	/* It may have been armed. */
 	uintr_upid_set_silent(u->receiver->upid);
+	u->uif_live = true;
+	if (u->x.state.flags & UINTR_STATE_UIF)
+		uintr_stui();
+	return true;
+}
+
+/**
+ * uintr_cancel_restart - what current is about to execute is no system call
+ *
+ * Return: true if it was taken for one that is to be restarted
+ */
+bool uintr_cancel_restart(void)
+{
+	struct uintr_task *u = current->thread.uintr;
+
+	if (!u || !u->restart_ip)
+		return false;
+
+	uintr_edit_state();
+	u->restart_ip = 0;
 	return true;
 }
 

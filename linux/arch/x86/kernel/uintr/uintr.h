@@ -155,6 +155,7 @@ struct uintr_receiver {
  * @kicked:	one has, and has not been delivered yet
  * @restart_ip:	a system call is to be executed there once more; 0: none
  * @stack_size:	of the handler's own stack, if it has one
+ * @uif_live:	UIF is in the register meanwhile, and stale in @x
  */
 struct uintr_task {
 	struct uintr_xstate	x;
@@ -165,6 +166,7 @@ struct uintr_task {
 	bool			kicked;
 	unsigned long		restart_ip;
 	u64			stack_size;
+	bool			uif_live;
 };
 
 /**
@@ -212,6 +214,7 @@ void uintr_upid_free(struct uintr_upid *upid);
 int uintr_task_alloc(void);
 struct uintr_state *uintr_edit_state(void);
 void uintr_stop_waiting(struct uintr_task *u);
+bool uintr_cancel_restart(void);
 void __init uintr_state_init(void);
 
 /* stack.c */

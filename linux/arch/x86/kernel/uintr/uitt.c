@@ -312,8 +312,9 @@ void uintr_disconnect(struct uintr_fd *ufd)
  * @regs:	where it happened
  *
  * The process may have got its table from another thread, or after this
- * thread was last in user mode. There is no need to look at the instruction:
- * with the table loaded it either works now or faults again.
+ * thread was last in user mode; or its state is in memory, and what was a system
+ * call to be restarted has become SENDUIPI. There is no need to look at the
+ * instruction: with the table loaded it either works now or faults again.
  *
  * Return: true to execute the instruction again
  */
@@ -325,6 +326,8 @@ bool uintr_fixup_invalid_op(struct pt_regs *regs)
 
 	if (!cpu_feature_enabled(X86_FEATURE_UINTR) || !user_mode(regs))
 		return false;
+	if (uintr_cancel_restart())
+		return true;
 
 	/* Pairs with uitt_get(): the table behind the pointer is complete. */
 	uitt = smp_load_acquire(&current->mm->context.uitt);
