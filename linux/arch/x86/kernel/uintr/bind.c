@@ -143,7 +143,7 @@ static int binding_install(struct uintr_binding *b)
 	struct uintr_receiver *receiver = b->ufd->receiver;
 	struct uintr_binding *old;
 
-	guard(mutex)(&uintr_mutex);
+	guard(mutex)(&receiver->lock);
 
 	if (uintr_fd_shut(b->ufd))
 		return -ESHUTDOWN;
@@ -212,7 +212,7 @@ int uintr_unbind_file(struct uintr_fd *ufd, struct file *file)
 {
 	struct uintr_binding *b;
 
-	guard(mutex)(&uintr_mutex);
+	guard(mutex)(&ufd->receiver->lock);
 
 	b = binding_find(ufd, file);
 	if (!b)
@@ -226,7 +226,7 @@ void uintr_unbind_fd(struct uintr_fd *ufd)
 {
 	struct uintr_binding *b, *next;
 
-	guard(mutex)(&uintr_mutex);
+	guard(mutex)(&ufd->receiver->lock);
 
 	list_for_each_entry_safe(b, next, &ufd->receiver->bindings, node) {
 		if (b->ufd == ufd)
@@ -234,7 +234,7 @@ void uintr_unbind_fd(struct uintr_fd *ufd)
 	}
 }
 
-/* Remove all bindings of a receiver. Called with uintr_mutex held. */
+/* Remove all bindings of a receiver. Called with its lock held. */
 void uintr_unbind_receiver(struct uintr_receiver *receiver)
 {
 	struct uintr_binding *b, *next;

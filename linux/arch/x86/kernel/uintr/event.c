@@ -126,8 +126,7 @@ static void event_free(struct uintr_event *event)
 {
 	uintr_disarm(&event->waiter);
 	irq_work_sync(&event->work);
-	scoped_guard(mutex, &uintr_mutex)
-		uintr_receiver_kill(event->fd.receiver);
+	uintr_receiver_kill(event->fd.receiver);
 	uintr_fd_destroy(&event->fd);
 	kfree(event);
 }

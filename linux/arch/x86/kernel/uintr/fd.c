@@ -40,7 +40,7 @@ void uintr_fd_destroy(struct uintr_fd *ufd)
 static int vector_get(struct uintr_receiver *receiver, unsigned int vector,
 		      bool shared)
 {
-	guard(mutex)(&uintr_mutex);
+	guard(mutex)(&receiver->lock);
 
 	if (receiver->nr_fds[vector] && !shared)
 		return -EBUSY;
@@ -57,7 +57,7 @@ static int vector_get(struct uintr_receiver *receiver, unsigned int vector,
 static void vector_put(struct uintr_receiver *receiver, unsigned int vector,
 		       bool used)
 {
-	scoped_guard(mutex, &uintr_mutex) {
+	scoped_guard(mutex, &receiver->lock) {
 		if (!--receiver->nr_fds[vector]) {
 			__clear_bit(vector, &receiver->vectors);
 			if (used)
@@ -91,7 +91,7 @@ static int uintr_fd_revoke(struct uintr_fd *ufd)
 	if (ufd->owner != task_tgid(current))
 		return -EPERM;
 
-	scoped_guard(mutex, &uintr_mutex)
+	scoped_guard(mutex, &ufd->receiver->lock)
 		WRITE_ONCE(ufd->revoked, true);
 	uintr_unbind_fd(ufd);
 	uintr_disconnect(ufd);

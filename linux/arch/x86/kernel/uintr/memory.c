@@ -13,7 +13,6 @@
 
 #include <linux/bitops.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/pgalloc.h>
 #include <linux/pgtable.h>
 #include <linux/slab.h>
@@ -63,10 +62,8 @@ struct upid_page {
 static DEFINE_XARRAY(upid_pages);
 #define UPID_PAGE_FREE		XA_MARK_0
 
-static DEFINE_MUTEX(upid_mutex);
-
-/* Returns a page without used UPIDs. */
-static struct upid_page *upid_page_add(unsigned long *index)
+/* A new page, with its first UPID in use. */
+static struct uintr_upid *upid_page_add(void)
 {
 	struct upid_page *page;
 	void *memory;
@@ -75,12 +72,15 @@ static struct upid_page *upid_page_add(unsigned long *index)
 	memory = uintr_page_alloc();
 	if (!page || !memory)
 		goto err;
+	__set_bit(0, &page->used);
 
-	*index = (unsigned long)memory >> PAGE_SHIFT;
-	if (xa_err(xa_store(&upid_pages, *index, page, GFP_KERNEL)))
+	/* The mark is set when others can use the rest. */
+	if (xa_err(xa_store(&upid_pages, (unsigned long)memory >> PAGE_SHIFT,
+			    page, GFP_KERNEL)))
 		goto err;
-	xa_set_mark(&upid_pages, *index, UPID_PAGE_FREE);
-	return page;
+	xa_set_mark(&upid_pages, (unsigned long)memory >> PAGE_SHIFT,
+		    UPID_PAGE_FREE);
+	return memory;
 
 err:
 	uintr_page_free(memory);
@@ -88,30 +88,37 @@ err:
 	return NULL;
 }
 
-/* A UPID of zeros, or NULL. May sleep. */
-struct uintr_upid *uintr_upid_alloc(void)
+/* A UPID of a page that has free ones, or NULL */
+static struct uintr_upid *upid_find(void)
 {
 	struct upid_page *page;
 	unsigned long index = 0;
-	struct uintr_upid *upid;
 	unsigned int slot;
 
-	BUILD_BUG_ON(UPIDS_PER_PAGE != BITS_PER_LONG);
-	guard(mutex)(&upid_mutex);
+	guard(spinlock)(&upid_pages.xa_lock);
 
 	page = xa_find(&upid_pages, &index, ULONG_MAX, UPID_PAGE_FREE);
-	if (!page)
-		page = upid_page_add(&index);
 	if (!page)
 		return NULL;
 
 	slot = ffz(page->used);
 	__set_bit(slot, &page->used);
 	if (!~page->used)
-		xa_clear_mark(&upid_pages, index, UPID_PAGE_FREE);
+		__xa_clear_mark(&upid_pages, index, UPID_PAGE_FREE);
 
-	upid = (struct uintr_upid *)(index << PAGE_SHIFT) + slot;
-	memset(upid, 0, sizeof(*upid));
+	return (struct uintr_upid *)(index << PAGE_SHIFT) + slot;
+}
+
+/* A UPID of zeros, or NULL. May sleep. */
+struct uintr_upid *uintr_upid_alloc(void)
+{
+	struct uintr_upid *upid;
+
+	BUILD_BUG_ON(UPIDS_PER_PAGE != BITS_PER_LONG);
+
+	upid = upid_find() ?: upid_page_add();
+	if (upid)
+		memset(upid, 0, sizeof(*upid));
 	return upid;
 }
 
@@ -122,15 +129,15 @@ void uintr_upid_free(struct uintr_upid *upid)
 	unsigned int slot = offset_in_page(upid) / sizeof(*upid);
 	struct upid_page *page;
 
-	guard(mutex)(&upid_mutex);
-
-	page = xa_load(&upid_pages, index);
-	__clear_bit(slot, &page->used);
-	if (page->used) {
-		xa_set_mark(&upid_pages, index, UPID_PAGE_FREE);
-		return;
+	scoped_guard(spinlock, &upid_pages.xa_lock) {
+		page = xa_load(&upid_pages, index);
+		__clear_bit(slot, &page->used);
+		if (page->used) {
+			__xa_set_mark(&upid_pages, index, UPID_PAGE_FREE);
+			return;
+		}
+		__xa_erase(&upid_pages, index);
 	}
-	xa_erase(&upid_pages, index);
 	uintr_page_free((void *)(index << PAGE_SHIFT));
 	kfree(page);
 }

@@ -45,6 +45,7 @@ struct uintr_receiver *uintr_receiver_alloc(void)
 		return NULL;
 	}
 	refcount_set(&receiver->refs, 1);
+	mutex_init(&receiver->lock);
 	INIT_LIST_HEAD(&receiver->bindings);
 	uintr_upid_set_silent(receiver->upid);
 
@@ -65,15 +66,15 @@ void uintr_receiver_put(struct uintr_receiver *receiver)
  *
  * Senders do not fault. They go on posting to the UPID until its fds are
  * closed, but nobody can connect any more. Takes away the reference of the
- * thread or event fd. Called with uintr_mutex held.
+ * thread or event fd.
  */
 void uintr_receiver_kill(struct uintr_receiver *receiver)
 {
-	lockdep_assert_held(&uintr_mutex);
-
 	uintr_upid_set_silent(receiver->upid);
-	receiver->dead = true;
-	uintr_unbind_receiver(receiver);
+	scoped_guard(mutex, &receiver->lock) {
+		WRITE_ONCE(receiver->dead, true);
+		uintr_unbind_receiver(receiver);
+	}
 	uintr_receiver_put(receiver);
 }
 
@@ -172,9 +173,8 @@ int uintr_receiver_register(u64 handler, unsigned int flags)
 	u->flags = flags;
 	u->kicked = false;
 	uintr_waiter_init(&u->waiter, receiver->upid, current);
-	/* From here on the thread can be armed, if it blocks for the mutex. */
-	scoped_guard(mutex, &uintr_mutex)
-		u->receiver = receiver;
+	/* From here on the thread can be armed, and is looked at in /proc. */
+	smp_store_release(&u->receiver, receiver);
 	trace_uintr_register(handler, flags);
 
 	return 0;
@@ -199,8 +199,9 @@ void uintr_receiver_unregister(void)
 	state->uirr = 0;
 	u->restart_ip = 0;
 
-	guard(mutex)(&uintr_mutex);
+	task_lock(current);
 	u->receiver = NULL;
+	task_unlock(current);
 	uintr_stop_waiting(u);
 	uintr_receiver_kill(receiver);
 }

@@ -38,6 +38,8 @@
 #include "trace.h"
 #include "uintr.h"
 
+DEFINE_PER_CPU(u64, uintr_loaded_table);
+
 static struct kmem_cache *uintr_task_cache __ro_after_init;
 
 /* Compacted format, and no component in it: XRSTORS loads the init state. */
@@ -107,6 +109,8 @@ static void uintr_save(void)
 	if (!(u->x.header.xfeatures & XFEATURE_MASK_UINTR))
 		memset(&u->x.state, 0, sizeof(u->x.state));
 	xrstors(&uintr_init_xstate.xregs, XFEATURE_MASK_UINTR);
+	/* What was sent from here is done, see uitt_synchronize(). */
+	smp_store_release(this_cpu_ptr(&uintr_loaded_table), 0);
 
 	set_thread_flag(TIF_UINTR);
 	if (u->receiver)
@@ -258,6 +262,11 @@ void uintr_load(void)
 		u->x.state.uirr |= posted;
 	}
 	clear_thread_flag(TIF_UINTR);
+	if (u->x.state.uitt_addr) {
+		this_cpu_write(uintr_loaded_table, u->x.state.uitt_addr);
+		/* Before SENDUIPI reads the table, see uitt_synchronize(). */
+		smp_mb();
+	}
 	u->x.header.xfeatures = XFEATURE_MASK_UINTR;
 	xrstors(&u->x.xregs, XFEATURE_MASK_UINTR);
 }
@@ -416,12 +425,13 @@ void uintr_exit(struct task_struct *tsk)
 	if (!u)
 		return;
 
-	/* Under the mutex, for uintr_show_status(). */
-	guard(mutex)(&uintr_mutex);
+	/* For uintr_show_status() */
+	task_lock(current);
 	preempt_disable();
 	current->thread.uintr = NULL;
 	clear_thread_flag(TIF_UINTR);
 	preempt_enable();
+	task_unlock(current);
 
 	if (u->receiver) {
 		uintr_stop_waiting(u);

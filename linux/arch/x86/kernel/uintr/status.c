@@ -4,7 +4,7 @@
  */
 
 #include <linux/proc_fs.h>
-#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/seq_file.h>
 
 #include <asm/cpufeature.h>
@@ -47,16 +47,18 @@ static void show_receiver(struct seq_file *m, struct task_struct *tsk,
 			  struct uintr_task *u)
 {
 	bool saved = test_tsk_thread_flag(tsk, TIF_UINTR);
+	/* Pairs with uintr_receiver_register(). */
+	struct uintr_receiver *receiver = smp_load_acquire(&u->receiver);
 
-	seq_printf(m, "uintr_handler:\t%s\n", u->receiver ? "yes" : "no");
-	if (!u->receiver)
+	seq_printf(m, "uintr_handler:\t%s\n", receiver ? "yes" : "no");
+	if (!receiver)
 		return;
 
 	seq_printf(m, "uintr_flags:\t%#x\n", u->flags);
 	seq_printf(m, "uintr_vectors:\t%016lx\n",
-		   READ_ONCE(u->receiver->vectors));
+		   READ_ONCE(receiver->vectors));
 	seq_printf(m, "uintr_posted:\t%016llx\n",
-		   READ_ONCE(u->receiver->upid->pir));
+		   READ_ONCE(receiver->upid->pir));
 	/* The rest is in the registers of a CPU unless it is saved. */
 	if (!saved) {
 		seq_puts(m, "uintr_state:\tlive\n");
@@ -73,23 +75,19 @@ static void show_receiver(struct seq_file *m, struct task_struct *tsk,
 /* Lines of /proc/PID/arch_status, nothing for who does not use the feature */
 void uintr_show_status(struct seq_file *m, struct task_struct *tsk)
 {
-	struct mm_struct *mm;
 	struct uintr_task *u;
 
 	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
 		return;
 
-	mm = get_task_mm(tsk);
-	scoped_guard(mutex, &uintr_mutex) {
-		/* Pairs with uintr_task_alloc(); uintr_exit() has to wait. */
-		u = smp_load_acquire(&tsk->thread.uintr);
-		if (u) {
-			show_receiver(m, tsk, u);
-			seq_printf(m, "uintr_senders:\t%u\n",
-				   mm ? uintr_count_senders(mm) : 0);
-		}
+	/* Who exits or unregisters its handler has to wait; and tsk->mm stays. */
+	task_lock(tsk);
+	/* Pairs with uintr_task_alloc(). */
+	u = smp_load_acquire(&tsk->thread.uintr);
+	if (u) {
+		show_receiver(m, tsk, u);
+		seq_printf(m, "uintr_senders:\t%u\n",
+			   tsk->mm ? uintr_count_senders(tsk->mm) : 0);
 	}
-	/* The last user of the mm needs the mutex. */
-	if (mm)
-		mmput(mm);
+	task_unlock(tsk);
 }

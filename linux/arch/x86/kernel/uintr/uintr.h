@@ -31,10 +31,19 @@
  *	bind.c		pollable fds as senders
  *	status.c	files in /proc
  *
- * Locks: uintr_mutex protects who is connected with whom. The lists of armed
- * UPIDs have one raw lock per CPU, which nests inside the runqueue lock. An
- * event fd that fires is as good as locked until all are woken.
- * Sending, delivery and switching the state take none of these.
+ * Locks, in the order in which they are taken:
+ *
+ *	uintr_uitt::lock	the connections in one table. Held while CPUs
+ *				are interrupted, and by nobody who exits.
+ *	uintr_receiver::lock	the connections with one receiver. Also taken
+ *				below mmap_lock, when an mm goes.
+ *	task_lock()		who looks at a thread's state in /proc while
+ *				that comes or goes; the last one
+ *
+ * Nothing is allocated with one of them held. The lists of armed UPIDs have
+ * one raw lock per CPU, which nests inside the runqueue lock. An event fd that
+ * fires is as good as locked until all are woken. Sending, delivery and
+ * switching the state take none of these.
  */
 
 #include <linux/irq_work.h>
@@ -128,17 +137,18 @@ struct uintr_waiter {
  * @refs:	one for the thread or event fd, one for each uintr fd and for
  *		each connected sender
  * @vectors:	vectors that have an fd
- * @nr_fds:	how many each of them has
+ * @lock:	protects @vectors, what follows, and uintr_fd::senders and
+ *		uintr_fd::revoked of its fds
+ * @nr_fds:	how many each of the vectors has
  * @dead:	the thread has exited or has unregistered its handler
  * @bindings:	fds that post to it, at most RLIMIT_NOFILE
  * @nr_bindings: how many these are
- *
- * uintr_mutex protects what is not read by the CPU.
  */
 struct uintr_receiver {
 	struct uintr_upid	*upid;
 	refcount_t		refs;
 	unsigned long		vectors;
+	struct mutex		lock;
 	unsigned int		nr_fds[UINTR_NR_VECTORS];
 	bool			dead;
 	struct list_head	bindings;
@@ -177,7 +187,7 @@ struct uintr_task {
  * @revoked:	nobody can send through it any more
  * @senders:	connections made through this fd
  *
- * uintr_mutex protects the last two.
+ * The lock of @receiver protects the last two.
  */
 struct uintr_fd {
 	struct uintr_receiver	*receiver;
@@ -187,7 +197,7 @@ struct uintr_fd {
 	struct list_head	senders;
 };
 
-/* Can anybody send through it? Called with uintr_mutex held. */
+/* Can anybody send through it? Called with the receiver's lock held. */
 static inline bool uintr_fd_shut(struct uintr_fd *ufd)
 {
 	return ufd->receiver->dead || ufd->revoked;
@@ -202,7 +212,9 @@ struct uintr_counts {
 };
 
 DECLARE_PER_CPU(struct uintr_counts, uintr_counts);
-extern struct mutex uintr_mutex;
+
+/* uitt_addr in the registers of each CPU, 0 if there is no table */
+DECLARE_PER_CPU(u64, uintr_loaded_table);
 
 /* memory.c */
 void *uintr_page_alloc(void);

@@ -5,12 +5,8 @@
  * SENDUIPI reads an entry of the table and then writes to the UPID that it
  * found there, all in one instruction in user mode. An entry can be cleared
  * by any CPU while others execute that instruction, so between clearing an
- * entry and reusing it, or freeing the UPID, every CPU must have left the
- * instruction. kick_all_cpus_sync() does exactly that: it interrupts all
- * other CPUs and waits until each has taken the interrupt, which is only
- * possible between instructions; and this CPU is in the kernel. An RCU grace
- * period would not do: a nohz_full CPU counts as quiescent in user mode
- * without leaving it.
+ * entry and reusing it, or freeing the UPID, every CPU that can be in the
+ * instruction must have left it, see uitt_synchronize().
  *
  * The table itself belongs to the processes that use it, normally one, and to
  * the fds that stand for it. A thread may still have its address in the
@@ -34,40 +30,41 @@
 
 /**
  * struct uintr_sender - connection of a process with a vector
- * @node:	in uintr_fd::senders of the fd it was made through, empty if
- *		there was none
+ * @node:	in uintr_fd::senders of @ufd, protected by @receiver's lock
+ * @ufd:	the fd it was made through, NULL if there was none
  * @receiver:	who gets what is sent
+ * @vector:	0..63
  * @uitt:	the table it is an entry of
- * @index:	the entry
  * @thread:	who registered it: one thread can do so only once for an fd
  */
 struct uintr_sender {
 	struct list_head	node;
+	struct uintr_fd		*ufd;
 	struct uintr_receiver	*receiver;
+	unsigned int		vector;
 	struct uintr_uitt	*uitt;
-	unsigned int		index;
 	struct pid		*thread;
 };
 
+/**
+ * struct uintr_uitt - target table
+ * @refs:	of processes and ipi fds, and of uintr_disconnect()
+ * @lock:	protects all that follows
+ * @table:	what the CPUs read
+ * @senders:	the connections behind its entries
+ */
 struct uintr_uitt {
 	refcount_t		refs;
+	struct mutex		lock;
 	struct uintr_uitt_entry	*table;
 	struct uintr_sender	*senders[UINTR_NR_SENDERS];
 };
 
-/* Protects all connections. Sending does not need it, connecting is rare. */
-DEFINE_MUTEX(uintr_mutex);
-
-/* Get the table of the current process, allocate it if there is none. */
-static struct uintr_uitt *uitt_get(void)
+static struct uintr_uitt *uitt_alloc(void)
 {
-	struct mm_struct *mm = current->mm;
-	struct uintr_uitt *uitt = mm->context.uitt;
+	struct uintr_uitt *uitt;
 
 	BUILD_BUG_ON(sizeof(*uitt->table) * UINTR_NR_SENDERS > PAGE_SIZE);
-
-	if (uitt)
-		return uitt;
 
 	uitt = kzalloc(sizeof(*uitt), GFP_KERNEL_ACCOUNT);
 	if (!uitt)
@@ -78,10 +75,35 @@ static struct uintr_uitt *uitt_get(void)
 		return NULL;
 	}
 	refcount_set(&uitt->refs, 1);
-	/* Pairs with uintr_fixup_invalid_op() in other threads. */
-	smp_store_release(&mm->context.uitt, uitt);
-
+	mutex_init(&uitt->lock);
 	return uitt;
+}
+
+/* Get the table of the current process, allocate it if there is none. */
+static struct uintr_uitt *uitt_get(void)
+{
+	struct mm_struct *mm = current->mm;
+	struct uintr_uitt *uitt, *other;
+
+	uitt = smp_load_acquire(&mm->context.uitt);
+	if (uitt)
+		return uitt;
+	uitt = uitt_alloc();
+	if (!uitt)
+		return NULL;
+
+	/* Pairs with all that read it, and another thread may be faster. */
+	other = cmpxchg(&mm->context.uitt, NULL, uitt);
+	if (!other)
+		return uitt;
+	uintr_uitt_put(uitt);
+	return other;
+}
+
+/* What the registers have to hold for the table to be used. */
+static u64 uitt_addr(struct uintr_uitt *uitt)
+{
+	return (unsigned long)uitt->table | UINTR_STATE_TT_ENABLE;
 }
 
 /* Let current execute SENDUIPI with this table. */
@@ -93,59 +115,77 @@ static int uitt_use(struct uintr_uitt *uitt)
 		return -ENOMEM;
 
 	state = uintr_edit_state();
-	state->uitt_addr = (unsigned long)uitt->table | UINTR_STATE_TT_ENABLE;
+	state->uitt_addr = uitt_addr(uitt);
 	state->uitt_size = UINTR_NR_SENDERS - 1;
 
 	return 0;
 }
 
-/* No CPU starts to use the entry any more. Some may still be using it. */
-static void sender_invalidate(struct uintr_sender *sender)
+static bool uitt_is_loaded(int cpu, void *uitt)
 {
-	WRITE_ONCE(sender->uitt->table[sender->index].ctrl, 0);
+	return READ_ONCE(per_cpu(uintr_loaded_table, cpu)) == uitt_addr(uitt);
 }
 
-/* After the kick: nobody uses the entry. */
+static void uitt_interrupt(void *unused)
+{
+}
+
+/*
+ * Wait until no CPU uses an entry of the table that has been invalidated.
+ *
+ * A CPU takes an interrupt only between instructions, so one that has taken
+ * ours has left the SENDUIPI that may have read the entry; and on this CPU we
+ * are in the kernel. All others do not have the table in their registers, and
+ * are left alone:
+ *
+ *	here				uintr_load() there
+ *	1 entry = invalid		1 uintr_loaded_table = table
+ *	  smp_mb()			  smp_mb()
+ *	2 read uintr_loaded_table	2 SENDUIPI reads the entry
+ *
+ * It is not possible that both 2 come before the 1 of the other side: either
+ * we find the table loaded, or SENDUIPI finds the entry invalid. uintr_save()
+ * clears uintr_loaded_table when the table has left the registers, so whoever
+ * finds it cleared finds all done that was sent there. tests/models of the
+ * emulator's tree has that as a model.
+ *
+ * An RCU grace period would not do: a nohz_full CPU counts as quiescent in
+ * user mode without leaving it.
+ */
+static void uitt_synchronize(struct uintr_uitt *uitt)
+{
+	smp_mb();
+	on_each_cpu_cond(uitt_is_loaded, uitt_interrupt, uitt, true);
+}
+
+/* It is not in the table any more, and no CPU uses the entry it had. */
 static void sender_free(struct uintr_sender *sender)
 {
-	sender->uitt->senders[sender->index] = NULL;
-	list_del(&sender->node);
-	uintr_receiver_put(sender->receiver);
+	struct uintr_receiver *receiver = sender->receiver;
+
+	scoped_guard(mutex, &receiver->lock)
+		list_del(&sender->node);
+	uintr_receiver_put(receiver);
 	put_pid(sender->thread);
 	kfree(sender);
 }
 
-static bool sender_matches(struct uintr_sender *sender, bool same_thread)
+/* When this returns no CPU uses these entries any more, and they are free. */
+static void uitt_disconnect(struct uintr_uitt *uitt, const unsigned long *which)
 {
-	return sender->uitt == current->mm->context.uitt &&
-	       (!same_thread || sender->thread == task_pid(current));
-}
+	unsigned int i;
 
-/* Find a connection of this process, or of just this thread, through @ufd. */
-static struct uintr_sender *sender_find(struct uintr_fd *ufd, bool same_thread)
-{
-	struct uintr_sender *sender;
-
-	list_for_each_entry(sender, &ufd->senders, node) {
-		if (sender_matches(sender, same_thread))
-			return sender;
-	}
-	return NULL;
-}
-
-/* When this returns no CPU uses the entries any more. */
-static void senders_disconnect(struct list_head *senders)
-{
-	struct uintr_sender *sender, *next;
-
-	if (list_empty(senders))
+	lockdep_assert_held(&uitt->lock);
+	if (bitmap_empty(which, UINTR_NR_SENDERS))
 		return;
 
-	list_for_each_entry(sender, senders, node)
-		sender_invalidate(sender);
-	kick_all_cpus_sync();
-	list_for_each_entry_safe(sender, next, senders, node)
-		sender_free(sender);
+	for_each_set_bit(i, which, UINTR_NR_SENDERS)
+		WRITE_ONCE(uitt->table[i].ctrl, 0);
+	uitt_synchronize(uitt);
+	for_each_set_bit(i, which, UINTR_NR_SENDERS) {
+		sender_free(uitt->senders[i]);
+		uitt->senders[i] = NULL;
+	}
 }
 
 /*
@@ -154,16 +194,16 @@ static void senders_disconnect(struct list_head *senders)
  */
 static void uitt_reclaim(struct uintr_uitt *uitt)
 {
+	DECLARE_BITMAP(which, UINTR_NR_SENDERS) = {};
 	struct uintr_sender *sender;
-	LIST_HEAD(dead);
 	int i;
 
 	for (i = 0; i < UINTR_NR_SENDERS; i++) {
 		sender = uitt->senders[i];
-		if (sender && list_empty(&sender->node) && sender->receiver->dead)
-			list_add(&sender->node, &dead);
+		if (sender && !sender->ufd && READ_ONCE(sender->receiver->dead))
+			__set_bit(i, which);
 	}
-	senders_disconnect(&dead);
+	uitt_disconnect(uitt, which);
 }
 
 /* Return: the index of the lowest free entry, or -ENOSPC */
@@ -178,48 +218,112 @@ static int uitt_find_free(struct uintr_uitt *uitt)
 	return -ENOSPC;
 }
 
-/*
- * Fill the lowest free entry of the table of current. The new connection is
- * not in a list yet.
- */
-static struct uintr_sender *sender_connect(struct uintr_receiver *receiver,
-					   unsigned int vector)
+/* Return: the index of a connection through @ufd, -ENOENT if there is none */
+static int uitt_find_fd(struct uintr_uitt *uitt, struct uintr_fd *ufd,
+			struct pid *thread)
+{
+	struct uintr_sender *sender;
+	int i;
+
+	for (i = 0; i < UINTR_NR_SENDERS; i++) {
+		sender = uitt->senders[i];
+		if (sender && sender->ufd == ufd &&
+		    (!thread || sender->thread == thread))
+			return i;
+	}
+	return -ENOENT;
+}
+
+/* A connection of the current process that is not in its table yet */
+static struct uintr_sender *sender_alloc(struct uintr_receiver *receiver,
+					 unsigned int vector,
+					 struct uintr_fd *ufd)
 {
 	struct uintr_uitt *uitt = uitt_get();
-	struct uintr_uitt_entry *entry;
 	struct uintr_sender *sender;
+
+	if (!uitt || uitt_use(uitt))
+		return NULL;
+	sender = kzalloc(sizeof(*sender), GFP_KERNEL_ACCOUNT);
+	if (!sender)
+		return NULL;
+
+	INIT_LIST_HEAD(&sender->node);
+	refcount_inc(&receiver->refs);
+	sender->receiver = receiver;
+	sender->vector = vector;
+	sender->ufd = ufd;
+	sender->uitt = uitt;
+	sender->thread = get_pid(task_pid(current));
+	return sender;
+}
+
+/*
+ * Get known to the fd. Who revokes the fd after that finds us, and has to wait
+ * for the lock of our table.
+ */
+static bool sender_join(struct uintr_sender *sender)
+{
+	if (!sender->ufd)
+		return true;
+	guard(mutex)(&sender->receiver->lock);
+	if (sender->ufd->revoked)
+		return false;
+	list_add_tail(&sender->node, &sender->ufd->senders);
+	return true;
+}
+
+/* Fill the lowest free entry of the table. Return: its index, or an error */
+static int sender_connect(struct uintr_sender *sender)
+{
+	struct uintr_uitt *uitt = sender->uitt;
+	struct uintr_uitt_entry *entry;
 	int index;
 
-	if (!uitt)
-		return ERR_PTR(-ENOMEM);
+	lockdep_assert_held(&uitt->lock);
+	if (sender->ufd && uitt_find_fd(uitt, sender->ufd, sender->thread) >= 0)
+		return -EISCONN;
+	/* May as well happen just after that. */
+	if (READ_ONCE(sender->receiver->dead))
+		return -ESHUTDOWN;
+	if (sender->ufd && READ_ONCE(sender->ufd->revoked))
+		return -ESHUTDOWN;
+
 	index = uitt_find_free(uitt);
 	if (index < 0) {
 		uitt_reclaim(uitt);
 		index = uitt_find_free(uitt);
 	}
 	if (index < 0)
-		return ERR_PTR(index);
-	if (uitt_use(uitt))
-		return ERR_PTR(-ENOMEM);
-	sender = kzalloc(sizeof(*sender), GFP_KERNEL_ACCOUNT);
-	if (!sender)
-		return ERR_PTR(-ENOMEM);
+		return index;
 
-	INIT_LIST_HEAD(&sender->node);
-	refcount_inc(&receiver->refs);
-	sender->receiver = receiver;
-	sender->uitt = uitt;
-	sender->index = index;
-	sender->thread = get_pid(task_pid(current));
+	if (!sender_join(sender))
+		return -ESHUTDOWN;
 	uitt->senders[index] = sender;
 
 	entry = &uitt->table[index];
-	entry->upid_addr = (unsigned long)receiver->upid;
+	entry->upid_addr = (unsigned long)sender->receiver->upid;
 	/* A CPU that finds the entry valid must find the address, too. */
 	smp_store_release(&entry->ctrl,
-			  UITTE_VALID | vector << UITTE_VECTOR_SHIFT);
-	trace_uintr_connect(index, vector);
-	return sender;
+			  UITTE_VALID | sender->vector << UITTE_VECTOR_SHIFT);
+	trace_uintr_connect(index, sender->vector);
+	return index;
+}
+
+static int sender_register(struct uintr_receiver *receiver, unsigned int vector,
+			   struct uintr_fd *ufd)
+{
+	struct uintr_sender *sender = sender_alloc(receiver, vector, ufd);
+	int index;
+
+	if (!sender)
+		return -ENOMEM;
+
+	scoped_guard(mutex, &sender->uitt->lock)
+		index = sender_connect(sender);
+	if (index < 0)
+		sender_free(sender);
+	return index;
 }
 
 /**
@@ -230,21 +334,7 @@ static struct uintr_sender *sender_connect(struct uintr_receiver *receiver,
  */
 int uintr_sender_register(struct uintr_fd *ufd)
 {
-	struct uintr_sender *sender;
-
-	guard(mutex)(&uintr_mutex);
-
-	if (sender_find(ufd, true))
-		return -EISCONN;
-	if (uintr_fd_shut(ufd))
-		return -ESHUTDOWN;
-
-	sender = sender_connect(ufd->receiver, ufd->vector);
-	if (IS_ERR(sender))
-		return PTR_ERR(sender);
-	list_add_tail(&sender->node, &ufd->senders);
-
-	return sender->index;
+	return sender_register(ufd->receiver, ufd->vector, ufd);
 }
 
 /**
@@ -258,12 +348,7 @@ int uintr_sender_register(struct uintr_fd *ufd)
  */
 int uintr_sender_register_self(unsigned int vector)
 {
-	struct uintr_sender *sender;
-
-	guard(mutex)(&uintr_mutex);
-
-	sender = sender_connect(uintr_current_receiver(), vector);
-	return IS_ERR(sender) ? PTR_ERR(sender) : sender->index;
+	return sender_register(uintr_current_receiver(), vector, NULL);
 }
 
 /**
@@ -275,36 +360,73 @@ int uintr_sender_register_self(unsigned int vector)
  */
 int uintr_sender_unregister(struct uintr_fd *ufd, unsigned int index)
 {
-	struct uintr_sender *sender = NULL;
-	struct uintr_uitt *uitt;
+	struct uintr_uitt *uitt = smp_load_acquire(&current->mm->context.uitt);
+	DECLARE_BITMAP(which, UINTR_NR_SENDERS) = {};
+	int found = -ENOENT;
 
-	guard(mutex)(&uintr_mutex);
+	if (!uitt)
+		return -EINVAL;
+	guard(mutex)(&uitt->lock);
 
-	uitt = current->mm->context.uitt;
 	if (ufd)
-		sender = sender_find(ufd, true) ?: sender_find(ufd, false);
-	if (!sender && uitt && index < UINTR_NR_SENDERS)
-		sender = uitt->senders[index];
-	if (!sender)
+		found = uitt_find_fd(uitt, ufd, task_pid(current));
+	if (ufd && found < 0)
+		found = uitt_find_fd(uitt, ufd, NULL);
+	if (found < 0 && index < UINTR_NR_SENDERS && uitt->senders[index])
+		found = index;
+	if (found < 0)
 		return -EINVAL;
 
-	sender_invalidate(sender);
-	kick_all_cpus_sync();
-	sender_free(sender);
-
+	__set_bit(found, which);
+	uitt_disconnect(uitt, which);
 	return 0;
+}
+
+/* Close all connections in the table that were made through an fd. */
+static void uitt_disconnect_fd(struct uintr_uitt *uitt, struct uintr_fd *ufd)
+{
+	DECLARE_BITMAP(which, UINTR_NR_SENDERS) = {};
+	int i;
+
+	guard(mutex)(&uitt->lock);
+
+	for (i = 0; i < UINTR_NR_SENDERS; i++) {
+		if (uitt->senders[i] && uitt->senders[i]->ufd == ufd)
+			__set_bit(i, which);
+	}
+	uitt_disconnect(uitt, which);
+}
+
+/* A table, with one more reference, that has connections through an fd */
+static struct uintr_uitt *fd_find_uitt(struct uintr_fd *ufd)
+{
+	struct uintr_sender *sender, *next;
+
+	guard(mutex)(&ufd->receiver->lock);
+
+	list_for_each_entry_safe(sender, next, &ufd->senders, node) {
+		if (refcount_inc_not_zero(&sender->uitt->refs))
+			return sender->uitt;
+		/* Nobody uses the table. uintr_uitt_put() frees the sender. */
+		list_del_init(&sender->node);
+	}
+	return NULL;
 }
 
 /**
  * uintr_disconnect - close all connections that were made through an fd
- * @ufd:	the fd object
+ * @ufd:	the fd object; nobody can connect through it any more
  *
  * When this returns no CPU posts to the vector any more.
  */
 void uintr_disconnect(struct uintr_fd *ufd)
 {
-	guard(mutex)(&uintr_mutex);
-	senders_disconnect(&ufd->senders);
+	struct uintr_uitt *uitt;
+
+	while ((uitt = fd_find_uitt(ufd))) {
+		uitt_disconnect_fd(uitt, ufd);
+		uintr_uitt_put(uitt);
+	}
 }
 
 /**
@@ -350,11 +472,8 @@ bool uintr_fixup_invalid_op(struct pt_regs *regs)
  */
 struct uintr_uitt *uintr_uitt_get_current(void)
 {
-	struct uintr_uitt *uitt;
+	struct uintr_uitt *uitt = uitt_get();
 
-	guard(mutex)(&uintr_mutex);
-
-	uitt = uitt_get();
 	if (uitt)
 		refcount_inc(&uitt->refs);
 	return uitt;
@@ -368,23 +487,23 @@ struct uintr_uitt *uintr_uitt_get_current(void)
  */
 int uintr_uitt_adopt(struct uintr_uitt *uitt)
 {
-	guard(mutex)(&uintr_mutex);
-
-	if (current->mm->context.uitt)
-		return -EBUSY;
-	if (uitt_use(uitt))
+	if (uintr_task_alloc())
 		return -ENOMEM;
 
 	refcount_inc(&uitt->refs);
 	/* As in uitt_get(). */
-	smp_store_release(&current->mm->context.uitt, uitt);
-	return 0;
+	if (cmpxchg(&current->mm->context.uitt, NULL, uitt)) {
+		uintr_uitt_put(uitt);
+		return -EBUSY;
+	}
+	return uitt_use(uitt);
 }
 
 /*
  * No thread of a process that used the table returns to user mode after the
  * last reference has gone, so no CPU can be using the entries and there is
- * nothing to wait for.
+ * nothing to wait for. Nor does it need the lock, and exit_mmap() has locked
+ * enough.
  */
 void uintr_uitt_put(struct uintr_uitt *uitt)
 {
@@ -393,27 +512,22 @@ void uintr_uitt_put(struct uintr_uitt *uitt)
 	if (!refcount_dec_and_test(&uitt->refs))
 		return;
 
-	mutex_lock(&uintr_mutex);
 	for (i = 0; i < UINTR_NR_SENDERS; i++) {
 		if (uitt->senders[i])
 			sender_free(uitt->senders[i]);
 	}
-	mutex_unlock(&uintr_mutex);
-
 	uintr_page_free(uitt->table);
 	kfree(uitt);
 }
 
-/* How many connections a process has. Called with uintr_mutex held. */
+/* How many connections a process has, while others make and close some. */
 unsigned int uintr_count_senders(struct mm_struct *mm)
 {
-	struct uintr_uitt *uitt = mm->context.uitt;
+	struct uintr_uitt *uitt = smp_load_acquire(&mm->context.uitt);
 	unsigned int i, n = 0;
 
-	lockdep_assert_held(&uintr_mutex);
-
 	for (i = 0; uitt && i < UINTR_NR_SENDERS; i++)
-		n += !!uitt->senders[i];
+		n += !!READ_ONCE(uitt->senders[i]);
 	return n;
 }
 
