@@ -45,6 +45,10 @@
 #define LAST_OLD	454
 #define FIRST_NEW	471
 
+/* uintr_unregister_sender(), and its flag for an fd instead of an index */
+#define UNREGISTER	475
+#define UNREGISTER_FD	0x20000
+
 /* As env(1): 126 and 127 if the program cannot be run. */
 #define CANNOT_TRACE	125
 #define CANNOT_RUN	126
@@ -101,14 +105,42 @@ static void resume(pid_t tid, int request, int signal)
 	ptrace(request, tid, 0, (long)signal);
 }
 
+static long peek(pid_t tid, size_t offset)
+{
+	return ptrace(PTRACE_PEEKUSER, tid, offset, 0);
+}
+
+static void poke(pid_t tid, size_t offset, long value)
+{
+	ptrace(PTRACE_POKEUSER, tid, offset, value);
+}
+
+#define NUMBER	offsetof(struct user_regs_struct, orig_rax)
+#define FLAGS	offsetof(struct user_regs_struct, rsi)
+
+/*
+ * These programs unregister a sender by its fd, whose number may be an index,
+ * too. The flag that says so must not be left in their register.
+ */
 static void renumber(pid_t tid)
 {
-	long offset = offsetof(struct user_regs_struct, orig_rax);
-	long nr = ptrace(PTRACE_PEEKUSER, tid, offset, 0);
+	long nr = peek(tid, NUMBER), flags = peek(tid, FLAGS);
 
-	if (nr >= FIRST_OLD && nr <= LAST_OLD)
-		ptrace(PTRACE_POKEUSER, tid, offset,
-		       nr - FIRST_OLD + FIRST_NEW);
+	if (nr >= FIRST_OLD && nr <= LAST_OLD) {
+		nr += FIRST_NEW - FIRST_OLD;
+		poke(tid, NUMBER, nr);
+	}
+	if (nr == UNREGISTER && !(unsigned)flags) {
+		poke(tid, FLAGS, flags | UNREGISTER_FD);
+		resume(tid, PTRACE_SYSCALL, 0);
+	} else {
+		resume(tid, PTRACE_CONT, 0);
+	}
+}
+
+static void unregistered(pid_t tid)
+{
+	poke(tid, FLAGS, peek(tid, FLAGS) & ~(long)UNREGISTER_FD);
 	resume(tid, PTRACE_CONT, 0);
 }
 
@@ -125,7 +157,11 @@ static void stopped(pid_t tid, int status)
 		resume(tid, signal == SIGTRAP ? PTRACE_CONT : PTRACE_LISTEN, 0);
 		break;
 	case 0:
-		resume(tid, PTRACE_CONT, signal);
+		/* See PTRACE_O_TRACESYSGOOD. */
+		if (signal == (SIGTRAP | 0x80))
+			unregistered(tid);
+		else
+			resume(tid, PTRACE_CONT, signal);
 		break;
 	default:
 		resume(tid, PTRACE_CONT, 0);
@@ -154,7 +190,8 @@ int main(int argc, char **argv)
 {
 	long options = PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP |
 		       PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
-		       PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC;
+		       PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC |
+		       PTRACE_O_TRACESYSGOOD;
 	int go[2];
 	pid_t program;
 

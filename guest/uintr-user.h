@@ -107,6 +107,12 @@ uintr_abort_rseq(volatile struct __uintr_frame *frame, struct rseq *rseq)
 #define uintr_abort_libc_rseq(frame)	((void)(frame))
 #endif
 
+#ifndef UINTR_UNREGISTER_FD
+/* flags of uintr_unregister_sender(): what its first argument is */
+#define UINTR_UNREGISTER_INDEX	0x10000
+#define UINTR_UNREGISTER_FD	0x20000
+#endif
+
 /*
  * A handler as the compiler makes it: it saves the general registers that it
  * uses and ends with UIRET; it must not use any other registers.
@@ -148,7 +154,7 @@ static inline int uintr_register_sender(int fd, unsigned flags)
 	return syscall(__NR_uintr_register_sender, fd, flags);
 }
 
-/* The fd that was registered, or the index that registering returned. */
+/* The index that registering returned, or the fd; the flags say which. */
 static inline long uintr_unregister_sender(int fd, unsigned flags)
 {
 	return syscall(__NR_uintr_unregister_sender, fd, flags);

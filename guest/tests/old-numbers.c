@@ -122,6 +122,35 @@ static long after_exec(void)
 	return __LINE__;
 }
 
+/* The number of the first fd is also the index of another one. */
+static long by_fd(void)
+{
+	int fd[16], i = 0, first;
+	long flags = 0, ret;
+
+	if (uintr_register_handler(handler, 0))
+		return __LINE__;
+	do {
+		fd[i] = uintr_create_fd(i, 0);
+		if (fd[i] < 0 || uintr_register_sender(fd[i], 0) != i)
+			return __LINE__;
+	} while (i++ < fd[0]);
+
+	/* Registers other than those of the result stay as they are. */
+	first = fd[0];
+	asm volatile("syscall" : "=a" (ret), "+S" (flags)
+		     : "0" (__NR_uintr_unregister_sender), "D" (first)
+		     : "rcx", "r11", "memory");
+	if (ret || flags)
+		return __LINE__;
+	/* So index 0 is free, and only that. */
+	if (uintr_register_sender(first, 0) != 0)
+		return __LINE__;
+	while (i--)
+		close(fd[i]);
+	return uintr_unregister_handler(0) ? __LINE__ : 0;
+}
+
 static int uipi;
 static volatile bool blocks;
 
@@ -185,6 +214,7 @@ int main(int argc, char **argv)
 	result(in_child(all_calls), 0, "the six calls in a child");
 	result(in_child(in_thread), 0, "the six calls in a child's thread");
 	result(in_child(after_exec), 0, "the six calls after exec");
+	result(by_fd(), 0, "senders are unregistered by the fd");
 	result(woken(), 0, "uintr_wait: another thread wakes it");
 
 	/* Errors are those of the calls, too. */

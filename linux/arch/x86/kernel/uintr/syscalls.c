@@ -117,33 +117,40 @@ SYSCALL_DEFINE2(uintr_register_sender, int, fd, unsigned int, flags)
 	return uintr_sender_register(ufd);
 }
 
+#define UNREGISTER_FLAGS	(UINTR_UNREGISTER_INDEX | UINTR_UNREGISTER_FD)
+
 /**
  * sys_uintr_unregister_sender - give a connection up
- * @fd:		the fd it was made through, or its index
- * @flags:	must be 0
+ * @fd:		its index, or the fd it was made through
+ * @flags:	UINTR_UNREGISTER_INDEX or UINTR_UNREGISTER_FD
  *
- * Older programs pass the fd, newer ones the index. A uintr fd through which
- * this process is connected goes first, anything else is an index. Only if
- * it is not a valid one either the errors of the fd are reported.
+ * Programs that know no flags pass 0, newer ones of them with the index, older
+ * ones with the fd. So an index is an index, and all else is an fd.
  */
 SYSCALL_DEFINE2(uintr_unregister_sender, int, fd, unsigned int, flags)
 {
-	struct uintr_fd *ufd = NULL;
+	struct uintr_fd *ufd;
+	int ret;
 
 	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
 		return -EOPNOTSUPP;
-	if (flags)
+	if ((flags & ~UNREGISTER_FLAGS) || flags == UNREGISTER_FLAGS)
 		return -EINVAL;
 
-	CLASS(fd, f)(fd);
-	if (fd_file(f))
-		ufd = uintr_fd_from_file(fd_file(f));
-	if (!uintr_sender_unregister(ufd, fd))
-		return 0;
+	if (flags != UINTR_UNREGISTER_FD) {
+		ret = uintr_sender_unregister(fd);
+		if (ret != -EINVAL || flags)
+			return ret;
+	}
 
+	CLASS(fd, f)(fd);
 	if (!fd_file(f))
 		return -EBADF;
-	return ufd ? -EINVAL : -EOPNOTSUPP;
+	ufd = uintr_fd_from_file(fd_file(f));
+	if (!ufd)
+		return -EOPNOTSUPP;
+
+	return uintr_sender_unregister_fd(ufd);
 }
 
 static int wait_check(u64 usec, unsigned int flags)

@@ -255,7 +255,8 @@ int __init uintr_wait_init(void);
 /* uitt.c */
 int uintr_sender_register(struct uintr_fd *ufd);
 int uintr_sender_register_self(unsigned int vector);
-int uintr_sender_unregister(struct uintr_fd *ufd, unsigned int index);
+int uintr_sender_unregister(unsigned int index);
+int uintr_sender_unregister_fd(struct uintr_fd *ufd);
 void uintr_disconnect(struct uintr_fd *ufd);
 unsigned int uintr_count_senders(struct mm_struct *mm);
 

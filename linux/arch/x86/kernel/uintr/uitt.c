@@ -16,6 +16,7 @@
 
 #include <linux/mm_types.h>
 #include <linux/mutex.h>
+#include <linux/nospec.h>
 #include <linux/pid.h>
 #include <linux/refcount.h>
 #include <linux/sched.h>
@@ -49,12 +50,15 @@ struct uintr_sender {
 /**
  * struct uintr_uitt - target table
  * @refs:	of processes and ipi fds, and of uintr_disconnect()
+ * @owner:	the process that made it and that alone can change it, NULL
+ *		when that is gone
  * @lock:	protects all that follows
  * @table:	what the CPUs read
  * @senders:	the connections behind its entries
  */
 struct uintr_uitt {
 	refcount_t		refs;
+	struct mm_struct	*owner;
 	struct mutex		lock;
 	struct uintr_uitt_entry	*table;
 	struct uintr_sender	*senders[UINTR_NR_SENDERS];
@@ -75,8 +79,16 @@ static struct uintr_uitt *uitt_alloc(void)
 		return NULL;
 	}
 	refcount_set(&uitt->refs, 1);
+	uitt->owner = current->mm;
 	mutex_init(&uitt->lock);
 	return uitt;
+}
+
+/* The table of an mm, which another thread may just have made; or NULL */
+static struct uintr_uitt *uitt_of(struct mm_struct *mm)
+{
+	/* Pairs with uitt_get(): the table behind the pointer is complete. */
+	return smp_load_acquire(&mm->context.uitt);
 }
 
 /* Get the table of the current process, allocate it if there is none. */
@@ -85,19 +97,25 @@ static struct uintr_uitt *uitt_get(void)
 	struct mm_struct *mm = current->mm;
 	struct uintr_uitt *uitt, *other;
 
-	uitt = smp_load_acquire(&mm->context.uitt);
+	uitt = uitt_of(mm);
 	if (uitt)
 		return uitt;
 	uitt = uitt_alloc();
 	if (!uitt)
 		return NULL;
 
-	/* Pairs with all that read it, and another thread may be faster. */
+	/* Another thread may be faster. Pairs with uitt_of(). */
 	other = cmpxchg(&mm->context.uitt, NULL, uitt);
 	if (!other)
 		return uitt;
 	uintr_uitt_put(uitt);
 	return other;
+}
+
+/* Has the current process made the table, and not adopted it? */
+static bool uitt_is_own(struct uintr_uitt *uitt)
+{
+	return READ_ONCE(uitt->owner) == current->mm;
 }
 
 /* What the registers have to hold for the table to be used. */
@@ -154,6 +172,7 @@ static void uitt_interrupt(void *unused)
  */
 static void uitt_synchronize(struct uintr_uitt *uitt)
 {
+	/* The entry is invalid before we look for those who have the table. */
 	smp_mb();
 	on_each_cpu_cond(uitt_is_loaded, uitt_interrupt, uitt, true);
 }
@@ -235,15 +254,13 @@ static int uitt_find_fd(struct uintr_uitt *uitt, struct uintr_fd *ufd,
 }
 
 /* A connection of the current process that is not in its table yet */
-static struct uintr_sender *sender_alloc(struct uintr_receiver *receiver,
+static struct uintr_sender *sender_alloc(struct uintr_uitt *uitt,
+					 struct uintr_receiver *receiver,
 					 unsigned int vector,
 					 struct uintr_fd *ufd)
 {
-	struct uintr_uitt *uitt = uitt_get();
 	struct uintr_sender *sender;
 
-	if (!uitt || uitt_use(uitt))
-		return NULL;
 	sender = kzalloc(sizeof(*sender), GFP_KERNEL_ACCOUNT);
 	if (!sender)
 		return NULL;
@@ -313,14 +330,23 @@ static int sender_connect(struct uintr_sender *sender)
 static int sender_register(struct uintr_receiver *receiver, unsigned int vector,
 			   struct uintr_fd *ufd)
 {
-	struct uintr_sender *sender = sender_alloc(receiver, vector, ufd);
+	struct uintr_uitt *uitt = uitt_get();
+	struct uintr_sender *sender;
 	int index;
 
+	if (!uitt)
+		return -ENOMEM;
+	if (!uitt_is_own(uitt))
+		return -EPERM;
+	sender = sender_alloc(uitt, receiver, vector, ufd);
 	if (!sender)
 		return -ENOMEM;
 
-	scoped_guard(mutex, &sender->uitt->lock)
+	index = uitt_use(uitt);
+	if (!index) {
+		guard(mutex)(&uitt->lock);
 		index = sender_connect(sender);
+	}
 	if (index < 0)
 		sender_free(sender);
 	return index;
@@ -330,7 +356,8 @@ static int sender_register(struct uintr_receiver *receiver, unsigned int vector,
  * uintr_sender_register - connect the current process with a vector
  * @ufd:	the fd object that stands for the vector
  *
- * Return: the lowest free index, -EISCONN, -ESHUTDOWN, -ENOSPC or -ENOMEM
+ * Return: the lowest free index, -EPERM if the table is that of another
+ * process, -EISCONN, -ESHUTDOWN, -ENOSPC or -ENOMEM
  */
 int uintr_sender_register(struct uintr_fd *ufd)
 {
@@ -344,42 +371,72 @@ int uintr_sender_register(struct uintr_fd *ufd)
  * Current has a receiver. There is no fd that could be closed, so the
  * connection stays until it is unregistered or the table is full.
  *
- * Return: the lowest free index, -ENOSPC or -ENOMEM
+ * Return: the lowest free index, -EPERM if the table is that of another
+ * process, -ENOSPC or -ENOMEM
  */
 int uintr_sender_register_self(unsigned int vector)
 {
 	return sender_register(uintr_current_receiver(), vector, NULL);
 }
 
+/* Close one connection of the current process, whose table is locked. */
+static int uitt_disconnect_one(struct uintr_uitt *uitt, int index)
+{
+	DECLARE_BITMAP(which, UINTR_NR_SENDERS) = {};
+
+	if (!uitt_is_own(uitt))
+		return -EPERM;
+
+	__set_bit(index, which);
+	uitt_disconnect(uitt, which);
+	return 0;
+}
+
 /**
  * uintr_sender_unregister - close a connection of the current process
- * @ufd:	fd object it was made through, or NULL to look for the index
- * @index:	index of the entry, used if @ufd does not name a connection
+ * @index:	what uintr_sender_register() has returned
  *
- * Return: 0, or -EINVAL if there is no such connection
+ * Return: 0, -EPERM if the table is that of another process, or -EINVAL if
+ * there is no such connection
  */
-int uintr_sender_unregister(struct uintr_fd *ufd, unsigned int index)
+int uintr_sender_unregister(unsigned int index)
 {
-	struct uintr_uitt *uitt = smp_load_acquire(&current->mm->context.uitt);
-	DECLARE_BITMAP(which, UINTR_NR_SENDERS) = {};
-	int found = -ENOENT;
+	struct uintr_uitt *uitt = uitt_of(current->mm);
+
+	if (!uitt || index >= UINTR_NR_SENDERS)
+		return -EINVAL;
+	index = array_index_nospec(index, UINTR_NR_SENDERS);
+	guard(mutex)(&uitt->lock);
+
+	if (!uitt->senders[index])
+		return -EINVAL;
+	return uitt_disconnect_one(uitt, index);
+}
+
+/**
+ * uintr_sender_unregister_fd - close a connection of the current process
+ * @ufd:	the fd object it was made through
+ *
+ * One that current has made goes before those of other threads.
+ *
+ * Return: 0, -EPERM if the table is that of another process, or -EINVAL if
+ * there is no such connection
+ */
+int uintr_sender_unregister_fd(struct uintr_fd *ufd)
+{
+	struct uintr_uitt *uitt = uitt_of(current->mm);
+	int index;
 
 	if (!uitt)
 		return -EINVAL;
 	guard(mutex)(&uitt->lock);
 
-	if (ufd)
-		found = uitt_find_fd(uitt, ufd, task_pid(current));
-	if (ufd && found < 0)
-		found = uitt_find_fd(uitt, ufd, NULL);
-	if (found < 0 && index < UINTR_NR_SENDERS && uitt->senders[index])
-		found = index;
-	if (found < 0)
+	index = uitt_find_fd(uitt, ufd, task_pid(current));
+	if (index < 0)
+		index = uitt_find_fd(uitt, ufd, NULL);
+	if (index < 0)
 		return -EINVAL;
-
-	__set_bit(found, which);
-	uitt_disconnect(uitt, which);
-	return 0;
+	return uitt_disconnect_one(uitt, index);
 }
 
 /* Close all connections in the table that were made through an fd. */
@@ -451,8 +508,7 @@ bool uintr_fixup_invalid_op(struct pt_regs *regs)
 	if (uintr_cancel_restart())
 		return true;
 
-	/* Pairs with uitt_get(): the table behind the pointer is complete. */
-	uitt = smp_load_acquire(&current->mm->context.uitt);
+	uitt = uitt_of(current->mm);
 	u = current->thread.uintr;
 	if (!uitt || (u && u->x.state.uitt_addr))
 		return false;
@@ -482,6 +538,9 @@ struct uintr_uitt *uintr_uitt_get_current(void)
 /**
  * uintr_uitt_adopt - let the current process use the table of another
  * @uitt:	the table
+ *
+ * It can send by it, but not change it: an index stays what its owner has made
+ * it.
  *
  * Return: 0, -EBUSY if the process has a table, or -ENOMEM
  */
@@ -523,7 +582,7 @@ void uintr_uitt_put(struct uintr_uitt *uitt)
 /* How many connections a process has, while others make and close some. */
 unsigned int uintr_count_senders(struct mm_struct *mm)
 {
-	struct uintr_uitt *uitt = smp_load_acquire(&mm->context.uitt);
+	struct uintr_uitt *uitt = uitt_of(mm);
 	unsigned int i, n = 0;
 
 	for (i = 0; uitt && i < UINTR_NR_SENDERS; i++)
@@ -544,5 +603,8 @@ void uintr_exit_mm(struct mm_struct *mm)
 		return;
 
 	mm->context.uitt = NULL;
+	/* Another mm may be at this address later, and adopt the table. */
+	if (uitt->owner == mm)
+		WRITE_ONCE(uitt->owner, NULL);
 	uintr_uitt_put(uitt);
 }

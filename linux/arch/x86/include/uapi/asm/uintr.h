@@ -54,6 +54,13 @@
 #define UINTR_FD_EVENT		0x01000000
 #define UINTR_FD_SHARED		0x02000000
 
+/*
+ * Flags of uintr_unregister_sender(): what its first argument is. Without one
+ * of them it is an index, if that is in use, and else an fd.
+ */
+#define UINTR_UNREGISTER_INDEX	0x10000
+#define UINTR_UNREGISTER_FD	0x20000
+
 /* Of the fd that uintr_ipi_fd() returns: use its table in this process. */
 #define UIPI_SET_TARGET_TABLE	_IO('u', 0)
 

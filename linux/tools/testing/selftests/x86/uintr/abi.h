@@ -70,6 +70,10 @@
 #define UINTR_FD_SHARED		0x02000000
 #define UINTR_FD_REVOKE		_IO('u', 1)
 #endif
+#ifndef UINTR_UNREGISTER_FD
+#define UINTR_UNREGISTER_INDEX	0x10000
+#define UINTR_UNREGISTER_FD	0x20000
+#endif
 #ifndef UIPI_SET_TARGET_TABLE
 #define UIPI_SET_TARGET_TABLE	_IO('u', 0)
 #endif
@@ -110,7 +114,7 @@ static inline int uintr_register_sender(int fd, unsigned int flags)
 	return syscall(__NR_uintr_register_sender, fd, flags);
 }
 
-/* The fd that was registered, or the index that registering returned. */
+/* The index that registering returned, or the fd; the flags say which. */
 static inline long uintr_unregister_sender(int fd, unsigned int flags)
 {
 	return syscall(__NR_uintr_unregister_sender, fd, flags);

@@ -304,7 +304,7 @@ TEST(sender_full)
 	_stui();
 	_senduipi(UINTR_NR_SENDERS - 1);
 	WAIT_UNTIL(handled[UINTR_NR_VECTORS - 1]);
-	WANT(uintr_unregister_sender(fd[9], 0), 0);
+	WANT(uintr_unregister_sender(9, 0), 0);
 	WANT(uintr_register_sender(fd[0], 0), 9);
 }
 
@@ -312,6 +312,9 @@ TEST(sender_full)
 TEST(unsender_flags)
 {
 	WANT_ERRNO(uintr_unregister_sender(-1, 1), EINVAL);
+	WANT_ERRNO(uintr_unregister_sender(-1, 0x40000), EINVAL);
+	WANT_ERRNO(uintr_unregister_sender(-1, UINTR_UNREGISTER_INDEX |
+					       UINTR_UNREGISTER_FD), EINVAL);
 }
 
 /* Unregister_sender: neither fd nor index is EBADF */
@@ -359,20 +362,55 @@ TEST(unsender_by_index)
 	WANT(senduipi_try(0), SIGSEGV);
 }
 
-/* Unregister_sender: what is both is the fd */
-TEST(unsender_fd_first)
+/* A connection with index 0 through an fd whose number is another one's index */
+static int fd_that_is_an_index(void)
 {
-	int fd, i, other[8];
+	int fd, i;
 
 	WANT(self_setup(0, &fd), 0);
-	/* fd is 3 or so: make its number an index of another connection. */
-	for (i = 1; i <= fd; i++) {
-		other[i] = uintr_create_fd(i, 0);
-		WANT(uintr_register_sender(other[i], 0), i);
-	}
+	for (i = 1; i <= fd; i++)
+		WANT(uintr_register_sender(WANT_OK(uintr_create_fd(i, 0)), 0), i);
+	return fd;
+}
+
+/* Unregister_sender without a flag: what is both is the index */
+TEST(unsender_index_first)
+{
+	int fd = fd_that_is_an_index();
+
+	WANT(uintr_unregister_sender(fd, 0), 0);
+	WANT(senduipi_try(fd), SIGSEGV);
+	WANT(senduipi_try(0), 0);
+	/* Now it can only be the fd. */
 	WANT(uintr_unregister_sender(fd, 0), 0);
 	WANT(senduipi_try(0), SIGSEGV);
+}
+
+/* Unregister_sender: the flag for an fd makes it the fd, and only that */
+TEST(unsender_flag_fd)
+{
+	int fd = fd_that_is_an_index();
+
+	WANT(uintr_unregister_sender(fd, UINTR_UNREGISTER_FD), 0);
+	WANT(senduipi_try(0), SIGSEGV);
 	WANT(senduipi_try(fd), 0);
+	WANT_ERRNO(uintr_unregister_sender(fd, UINTR_UNREGISTER_FD), EINVAL);
+	WANT_ERRNO(uintr_unregister_sender(1, UINTR_UNREGISTER_FD), EOPNOTSUPP);
+	WANT_ERRNO(uintr_unregister_sender(1000, UINTR_UNREGISTER_FD), EBADF);
+	WANT(senduipi_try(1), 0);
+}
+
+/* Unregister_sender: the flag for an index makes it the index, and only that */
+TEST(unsender_flag_index)
+{
+	int fd = fd_that_is_an_index();
+
+	WANT(uintr_unregister_sender(fd, UINTR_UNREGISTER_INDEX), 0);
+	WANT(senduipi_try(fd), SIGSEGV);
+	WANT_ERRNO(uintr_unregister_sender(fd, UINTR_UNREGISTER_INDEX), EINVAL);
+	WANT_ERRNO(uintr_unregister_sender(-1, UINTR_UNREGISTER_INDEX), EINVAL);
+	WANT_ERRNO(uintr_unregister_sender(256, UINTR_UNREGISTER_INDEX), EINVAL);
+	WANT(senduipi_try(0), 0);
 }
 
 /* uintr_wait: no handler is EOPNOTSUPP, in both forms */

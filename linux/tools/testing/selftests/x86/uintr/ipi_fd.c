@@ -79,6 +79,41 @@ TEST(adopt)
 	WANT(handled[0] + handled[1] + handled[2], 3);
 }
 
+/* Leaves the donor's index 0 as it is. */
+static void adopt_and_meddle(void)
+{
+	int fd = receive_fd(peer), event = WANT_OK(uintr_create_fd(2, UINTR_FD_EVENT));
+	int donors = receive_fd(peer);
+
+	WANT(ioctl(fd, UIPI_SET_TARGET_TABLE), 0);
+	WANT_ERRNO(uintr_unregister_sender(0, 0), EPERM);
+	WANT_ERRNO(uintr_unregister_sender(0, UINTR_UNREGISTER_INDEX), EPERM);
+	WANT_ERRNO(uintr_unregister_sender(donors, UINTR_UNREGISTER_FD), EPERM);
+	WANT_ERRNO(uintr_register_sender(event, 0), EPERM);
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_register_self(3, 0), EPERM);
+	WANT(senduipi_try(0), 0);
+	WANT(senduipi_try(1), SIGSEGV);
+	tell_peer();
+}
+
+/* Who adopts a table cannot change it */
+TEST(adopted_is_not_changed)
+{
+	pid_t pid = start_peer(adopt_and_meddle);
+	int event = WANT_OK(uintr_create_fd(1, UINTR_FD_EVENT));
+	uint64_t posted;
+
+	WANT(uintr_register_sender(event, 0), 0);
+	send_fd(peer, WANT_OK(uintr_ipi_fd(0)));
+	send_fd(peer, event);
+	hear_peer();
+	WANT(read(event, &posted, sizeof(posted)), sizeof(posted));
+	WANT(senduipi_try(0), 0);
+	WANT(read(event, &posted, sizeof(posted)), sizeof(posted));
+	WANT(join_child(pid), 0);
+}
+
 static volatile int *outlived;
 
 static void adopt_and_outlive(void)
@@ -90,6 +125,7 @@ static void adopt_and_outlive(void)
 	tell_peer();
 	/* Until the one that made the table has ended. */
 	WAIT_UNTIL(getppid() != parent);
+	WANT_ERRNO(uintr_unregister_sender(0, 0), EPERM);
 	for (i = 0; i < 100; i++)
 		WANT(senduipi_try(0), 0);
 	store(*outlived, 1);
