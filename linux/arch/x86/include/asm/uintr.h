@@ -25,7 +25,7 @@ struct task_struct;
 void setup_uintr(struct cpuinfo_x86 *c);
 void uintr_init_area(void);
 void uintr_show_interrupts(struct seq_file *m, int prec);
-void uintr_show_status(struct seq_file *m, struct task_struct *tsk);
+int uintr_show_status(struct seq_file *m, struct task_struct *tsk);
 
 void uintr_sched_out(void);
 void uintr_load(void);
@@ -51,8 +51,6 @@ static __always_inline void uintr_switch_out(void)
 static inline void setup_uintr(struct cpuinfo_x86 *c) { }
 static inline void uintr_init_area(void) { }
 static inline void uintr_show_interrupts(struct seq_file *m, int prec) { }
-static inline void uintr_show_status(struct seq_file *m,
-				     struct task_struct *tsk) { }
 static inline void uintr_load(void) { }
 static inline void uintr_fork(struct task_struct *p) { }
 static inline void uintr_exit(struct task_struct *tsk) { }
@@ -64,6 +62,11 @@ static inline void uintr_end_syscall(struct pt_regs *regs) { }
 static inline unsigned long uintr_signal_sp(unsigned long sp)
 {
 	return sp;
+}
+
+static inline int uintr_show_status(struct seq_file *m, struct task_struct *tsk)
+{
+	return 0;
 }
 
 static inline bool uintr_fixup_invalid_op(struct pt_regs *regs)

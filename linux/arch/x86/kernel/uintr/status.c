@@ -4,6 +4,7 @@
  */
 
 #include <linux/proc_fs.h>
+#include <linux/ptrace.h>
 #include <linux/sched/task.h>
 #include <linux/seq_file.h>
 
@@ -32,6 +33,9 @@ static const struct {
 void uintr_show_interrupts(struct seq_file *m, int prec)
 {
 	int i, cpu;
+
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return;
 
 	for (i = 0; i < ARRAY_SIZE(uintr_lines); i++) {
 		seq_printf(m, "%*s: ", prec, uintr_lines[i].name);
@@ -72,22 +76,36 @@ static void show_receiver(struct seq_file *m, struct task_struct *tsk,
 		   !!(u->x.state.flags & UINTR_STATE_UIF));
 }
 
-/* Lines of /proc/PID/arch_status, nothing for who does not use the feature */
-void uintr_show_status(struct seq_file *m, struct task_struct *tsk)
+/**
+ * uintr_show_status - lines of /proc/PID/arch_status
+ * @m:		the file
+ * @tsk:	whose it is
+ *
+ * Nothing for who does not use the feature. Others must not see when and for
+ * what somebody is interrupted, so it takes what /proc/PID/syscall takes. An
+ * error is better than no lines, which would say that there is no handler.
+ *
+ * Return: 0, or -EACCES
+ */
+int uintr_show_status(struct seq_file *m, struct task_struct *tsk)
 {
 	struct uintr_task *u;
+	bool allowed;
 
 	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
-		return;
+		return 0;
+	allowed = ptrace_may_access(tsk, PTRACE_MODE_ATTACH_FSCREDS);
 
 	/* Who exits or unregisters its handler has to wait; and tsk->mm stays. */
 	task_lock(tsk);
 	/* Pairs with uintr_task_alloc(). */
 	u = smp_load_acquire(&tsk->thread.uintr);
-	if (u) {
+	if (u && allowed) {
 		show_receiver(m, tsk, u);
 		seq_printf(m, "uintr_senders:\t%u\n",
 			   tsk->mm ? uintr_count_senders(tsk->mm) : 0);
 	}
 	task_unlock(tsk);
+
+	return u && !allowed ? -EACCES : 0;
 }

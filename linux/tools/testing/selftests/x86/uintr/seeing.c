@@ -169,6 +169,30 @@ TEST(status_receiver)
 	WANT(status_has(getpid(), "uintr_handler:\tno\n"), true);
 }
 
+static int status_fd;
+
+static void read_status_as_other(void)
+{
+	char text[512];
+
+	WANT(setgid(1000), 0);
+	WANT(setuid(1000), 0);
+	WANT_ERRNO(read(status_fd, text, sizeof(text)), EACCES);
+}
+
+/* arch_status of who uses the feature is not for other users */
+TEST(status_other_user)
+{
+	char path[64];
+
+	if (getuid())
+		SKIP(return, "only root can become another user");
+	snprintf(path, sizeof(path), "/proc/%d/arch_status", getpid());
+	status_fd = WANT_OK(open(path, O_RDONLY));
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT(run_in_child(read_status_as_other), 0);
+}
+
 static volatile bool stop;
 static volatile pid_t live_tid;
 
