@@ -13,6 +13,7 @@
 #include <linux/anon_inodes.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/nospec.h>
 #include <linux/pid.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
@@ -40,6 +41,8 @@ void uintr_fd_destroy(struct uintr_fd *ufd)
 static int vector_get(struct uintr_receiver *receiver, unsigned int vector,
 		      bool shared)
 {
+	/* A user's number that leads to an access. */
+	vector = array_index_nospec(vector, UINTR_NR_VECTORS);
 	guard(mutex)(&receiver->lock);
 
 	if (receiver->nr_fds[vector] && !shared)

@@ -36,7 +36,8 @@ static void uintr_notify(unsigned int vector, u32 ndst)
  * @receiver:	whose vector it is
  * @vector:	0..63
  *
- * For any context. PIR and ON change together as in the instruction. Setting
+ * For any context but NMI, which may have interrupted somebody between the two
+ * halves of the ICR. PIR and ON change together as in the instruction. Setting
  * the bit first and ON later would let the receiver take the bit in between,
  * and then ON would stay with nothing to show for it.
  */
@@ -52,6 +53,7 @@ void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector)
 	} old, new;
 	bool notify;
 
+	WARN_ON_ONCE(in_nmi());
 	/* It may be torn; the exchange fails then. */
 	old.nc = READ_ONCE(receiver->upid->nc);
 	old.pir = READ_ONCE(receiver->upid->pir);
@@ -94,7 +96,8 @@ EXPORT_SYMBOL_GPL(uintr_fget);
  * uintr_post - send a user interrupt
  * @file:	what uintr_fget() has returned
  *
- * For any context. Without effect if the receiver is gone or has revoked it.
+ * For any context but NMI. Without effect if the receiver is gone or has
+ * revoked it.
  */
 void uintr_post(struct file *file)
 {

@@ -31,8 +31,10 @@
 
 #include <asm/asm.h>
 #include <asm/fpu/xstate.h>
+#include <asm/msr.h>
 #include <asm/ptrace.h>
 #include <asm/syscall.h>
+#include <asm/tlbflush.h>
 #include <asm/uintr.h>
 
 #include "trace.h"
@@ -70,6 +72,36 @@ static __always_inline void uintr_clui(void)
 static __always_inline void uintr_stui(void)
 {
 	asm volatile(".byte 0xf3, 0x0f, 0x01, 0xef" : : : "memory");
+}
+
+/**
+ * uintr_init_cpu - turn user interrupts on, on a CPU that comes online
+ *
+ * A kernel that ran before this one, and ended by kexec or a crash, may have
+ * left anything in the registers: INIT does not clear them. With CR4.UINTR set
+ * a stale UINV and UPIDADDR would let notifications write to memory.
+ */
+void uintr_init_cpu(void)
+{
+	int msr;
+
+	for (msr = MSR_IA32_UINTR_FIRST; msr <= MSR_IA32_UINTR_LAST; msr++)
+		wrmsrl(msr, 0);
+	cr4_set_bits(X86_CR4_UINTR);
+	uintr_clui();
+}
+
+/**
+ * uintr_is_live - can this CPU process notifications?
+ *
+ * Return: true if the registers hold the state of current, and UINV is set
+ */
+bool uintr_is_live(void)
+{
+	u32 size, uinv;
+
+	rdmsr(MSR_IA32_UINTR_MISC, size, uinv);
+	return uinv & 0xff;
 }
 
 /* Take UIF out of the registers that hold nothing else. */
@@ -348,7 +380,7 @@ bool uintr_in_handler(void)
 
 	/* The state is either in the image or in the registers. */
 	guard(preempt)();
-	if (test_thread_flag(TIF_UINTR))
+	if (test_thread_flag(TIF_UINTR) && !u->uif_live)
 		return !(u->x.state.flags & UINTR_STATE_UIF);
 	return !uintr_testui();
 }
@@ -384,6 +416,18 @@ int uintr_task_alloc(void)
 }
 
 /**
+ * uintr_save_current - take the state of current out of the registers
+ *
+ * It is loaded when current returns to user mode. For any context but NMI.
+ */
+void uintr_save_current(void)
+{
+	preempt_disable();
+	uintr_save();
+	preempt_enable();
+}
+
+/**
  * uintr_edit_state - get the state of current for changes
  *
  * The changes take effect when current, which must have a uintr_task,
@@ -393,10 +437,7 @@ int uintr_task_alloc(void)
  */
 struct uintr_state *uintr_edit_state(void)
 {
-	preempt_disable();
-	uintr_save();
-	preempt_enable();
-
+	uintr_save_current();
 	return &current->thread.uintr->x.state;
 }
 

@@ -59,6 +59,11 @@
 #include <asm/irq_vectors.h>
 #include <uapi/asm/uintr.h>
 
+/* IA32_UINTR_RR to IA32_UINTR_TT. UINV is in the upper half of MISC. */
+#define MSR_IA32_UINTR_FIRST	0x985
+#define MSR_IA32_UINTR_MISC	0x988
+#define MSR_IA32_UINTR_LAST	0x98a
+
 /* User Posted Interrupt Descriptor, read and written by the CPUs. */
 struct uintr_upid {
 	union {
@@ -223,7 +228,10 @@ struct uintr_upid *uintr_upid_alloc(void);
 void uintr_upid_free(struct uintr_upid *upid);
 
 /* state.c */
+void uintr_init_cpu(void);
+bool uintr_is_live(void);
 int uintr_task_alloc(void);
+void uintr_save_current(void);
 struct uintr_state *uintr_edit_state(void);
 void uintr_stop_waiting(struct uintr_task *u);
 bool uintr_cancel_restart(void);

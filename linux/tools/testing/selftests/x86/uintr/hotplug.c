@@ -225,4 +225,32 @@ TEST_F(hotplug, traffic)
 		pthread_join(thread[i], NULL);
 }
 
+#define FIRST_MSR	0x985		/* IA32_UINTR_RR */
+#define NR_MSRS		6
+
+/* What another kernel has left in the registers of a CPU is cleared */
+TEST_F(hotplug, stale_registers)
+{
+	static const uint64_t stale[NR_MSRS] = {
+		0, 0x10000, 128, 0xeaULL << 32 | 255, 0x20000, 0x30001,
+	};
+	uint64_t value;
+	int fd, i;
+
+	pin_to(0);
+	fd = open("/dev/cpu/1/msr", O_RDWR);
+	if (fd < 0)
+		SKIP(return, "no MSRs, see CONFIG_X86_MSR");
+	for (i = 0; i < NR_MSRS; i++)
+		WANT(pwrite(fd, &stale[i], 8, FIRST_MSR + i), 8);
+	close(fd);
+	WANT(set_online(1, '0'), true);
+	WANT(set_online(1, '1'), true);
+	fd = WANT_OK(open("/dev/cpu/1/msr", O_RDWR));
+	for (i = 0; i < NR_MSRS; i++) {
+		WANT(pread(fd, &value, 8, FIRST_MSR + i), 8);
+		WANT(value, 0);
+	}
+}
+
 TEST_HARNESS_MAIN

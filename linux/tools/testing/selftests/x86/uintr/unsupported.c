@@ -3,6 +3,9 @@
  * A kernel that knows user interrupts but does not use them, because the CPU
  * lacks them or the boot option nouintr says so.
  */
+#include <cpuid.h>
+#include <sys/klog.h>
+
 #include "uintr.h"
 
 FIXTURE(unsupported)
@@ -37,6 +40,37 @@ TEST_F(unsupported, calls)
 	WANT_ERRNO(uintr_ipi_fd(1), EOPNOTSUPP);
 	WANT_ERRNO(uintr_wait_value(NULL, 0, 0, 1), EOPNOTSUPP);
 	WANT_ERRNO(uintr_bind(-1, -1, -1, 1), EOPNOTSUPP);
+}
+
+/* /proc/interrupts has none of our lines */
+TEST_F(unsupported, interrupt_lines)
+{
+	static char text[1 << 16];
+	FILE *f = fopen("/proc/interrupts", "r");
+
+	WANT(f != NULL, true);
+	WANT(fread(text, 1, sizeof(text) - 1, f) > 0, true);
+	fclose(f);
+	WANT(strstr(text, "UIN:") == NULL, true);
+	WANT(strstr(text, "UIW:") == NULL, true);
+	WANT(strstr(text, "UIP:") == NULL, true);
+	WANT(strstr(text, "UIM:") == NULL, true);
+}
+
+/* The log has one line with the reason if it is not that the CPU lacks them */
+TEST_F(unsupported, log)
+{
+	static char log[1 << 20];
+	int size = klogctl(3, log, sizeof(log) - 1), n = 0;
+	unsigned int eax, ebx, ecx, edx = 0;
+	char *p;
+
+	WANT(size >= 0, true);
+	log[size] = 0;
+	for (p = log; (p = strstr(p, "user interrupts not used: ")); p++)
+		n++;
+	__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx);
+	WANT(n, !!(edx & (1 << 5)));
 }
 
 static volatile int signal_got;
