@@ -160,3 +160,110 @@ TEST(stack_mmio, "delivery to a stack in no memory does not stop the machine",
     EQ(run(user(s_nops)), VEC_HANDLER);
     still_alive();
 }
+
+/*
+ * A page table in the HPET, the only registers that keep 64 bits of which all
+ * have no effect: the entry for odd_page() is in the route of its timer 0.
+ * Accessed and dirty bits are set there while all other CPUs stand still.
+ */
+#define HPET_ROUTE  0x110
+
+extern uint64_t pml4[];
+
+static void set_odd_pte(uint64_t value)
+{
+    volatile uint32_t *route = (volatile uint32_t *)(PA_HPET + HPET_ROUTE);
+
+    route[0] = value;
+    route[1] = 0;
+}
+
+static uint8_t *odd_page(void *page)
+{
+    uint64_t *pdpt = (uint64_t *)(pml4[0] & ~0xfffull);
+    uint64_t *pd = (uint64_t *)(pdpt[WINDOW >> 30] & ~0xfffull);
+    uint8_t *va = (uint8_t *)(WINDOW + WINDOW_PAGES * 4096 +
+                              HPET_ROUTE / 8 * 4096);
+
+    pd[WINDOW_PAGES / 512] = PA_HPET | PTE_P | PTE_W;
+    set_odd_pte((uint64_t)page | PTE_P | PTE_W);
+    asm volatile("invlpg (%0)" : : "r"(va) : "memory");
+    return va;
+}
+
+static volatile unsigned interrupts;
+
+static void interrupt_on_odd_stack(struct ctx *c)
+{
+    odd_page(spare_pages[0]);
+    interrupts++;
+    apic_eoi();
+}
+
+static void spin_on_odd_stack(void *unused)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t rsp = cpu->tss.rsp[0];
+
+    cpu->tss.rsp[0] = (uint64_t)odd_page(spare_pages[0]) + 4096;
+    run(user(s_spin));
+    cpu->tss.rsp[0] = rsp;
+}
+
+TEST_SMP(stack_table_hpet, 2, "an interrupt whose stack has its page table in "
+         "device registers does not stop the machine", "")
+{
+    interrupts = 0;
+    trap_handler[IRQ] = interrupt_on_odd_stack;
+    start_on(1, spin_on_odd_stack, NULL);
+    for (unsigned i = 1; i <= 300; i++) {
+        while (interrupts < i) {
+            apic_send(apic_id_of(1), 0x4000 | IRQ);
+        }
+    }
+    uareas[1].flag = 1;
+    wait_cpu(1);
+}
+
+/* 1 GiB at 1 << 39: the first 2 MiB again and again */
+static uint64_t repeated_memory(void)
+{
+    static uint64_t pdpt[512] __attribute__((aligned(4096)));
+    static uint64_t pd[512] __attribute__((aligned(4096)));
+
+    for (unsigned i = 0; i < 512; i++) {
+        pd[i] = PTE_P | 0x80;
+    }
+    pdpt[0] = (uint64_t)pd | PTE_P;
+    pml4[1] = (uint64_t)pdpt | PTE_P;
+    return 1ull << 39;
+}
+
+/*
+ * The loads, 16 MiB apart, take the place in the TLB that the page of the code
+ * had. It is one block of code, so the CPU does not look there again before
+ * SENDUIPI has stopped all others.
+ */
+extern const char s_leave_tlb[], s_leave_tlb_end[];
+SNIPPET(s_leave_tlb, "mov %ecx, (%rsi);"
+        ".rept 24; mov (%rdi), %edx; add $0x1000000, %rdi; .endr;"
+        "senduipi %rax; int $0x20; s_leave_tlb_end:");
+
+TEST(code_table_hpet, "SENDUIPI to device registers from a page whose page "
+     "table is in device registers does not stop the machine", "7.5")
+{
+    struct ctx *c = kernel(s_done);
+
+    uintr_self();
+    clui();
+    map(0, PA_HPET, PTE_W);
+    uitt[1].upid = WINDOW + 0x40;
+    memcpy(spare_pages[0], s_leave_tlb, s_leave_tlb_end - s_leave_tlb);
+    c->rip = (uint64_t)odd_page(spare_pages[0]);
+    c->rax = 1;
+    c->rcx = (uint64_t)spare_pages[0] | PTE_P | PTE_W;
+    c->rsi = PA_HPET + HPET_ROUTE;
+    c->rdi = repeated_memory() + (c->rip & 0xfff000);
+    EQ(sane(run(c)), 1);
+    still_alive();
+}

@@ -158,3 +158,37 @@ TEST(timer_periodic, "a periodic local timer with vector UINV keeps counting",
     apic_write(0x320, 0x10000);
     apic_write(0x380, 0);
 }
+
+/* Nothing of user interrupts: a guest must not stop QEMU by its timers. */
+TEST(apic_timer_short, "a period of one tick of the APIC timer does not stop "
+     "the machine", "")
+{
+    struct cpu *c = this_cpu();
+
+    if (has_option("serial")) {
+        test_skip("with icount it takes long, and is nothing else");
+        return;
+    }
+    apic_write(0x3e0, 0xb);             /* divide by 1 */
+    apic_write(0x320, 0x20000 | IRQ);   /* periodic */
+    apic_write(0x380, 1);
+    while (c->irqs[IRQ] < 10) {
+        irq_window();
+    }
+    apic_write(0x320, 0x10000);
+}
+
+TEST(hpet_late, "a comparator of the HPET far behind the counter does not stop "
+     "the machine", "")
+{
+    HPET(0x10) = 0;
+    HPET(0xf0) = 1ull << 58;            /* counter */
+    HPET(0x100) = 0x4c;                 /* timer 0: on, periodic, set */
+    HPET(0x108) = 1;                    /* comparator and period */
+    HPET(0x10) = 1;
+    while (HPET(0x108) < 1ull << 58) {
+        pause();
+    }
+    HPET(0x10) = 0;
+    HPET(0x100) = 0;
+}
