@@ -44,14 +44,6 @@ static uint64_t picoseconds(uint32_t ticks)
     return (uint64_t)ticks * (hpet_read(HPET_PERIOD) / 1000);
 }
 
-static uint64_t rdtsc(void)
-{
-    uint32_t lo, hi;
-
-    asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
-    return (uint64_t)hi << 32 | lo;
-}
-
 /*
  * The context counts RBX down to 0 and does @per of what is measured each time.
  * One run of a few rounds goes before, for the translation. Returns the number

@@ -102,12 +102,21 @@ int memcmp(const void *a, const void *b, size_t n)
     return 0;
 }
 
-/* The kernel command line, from the PVH start information */
+/*
+ * The kernel command line, from the PVH start information, as it was when CPU 0
+ * started: nothing keeps a test from that memory.
+ */
 static const char *command_line(void)
 {
     const uint64_t *info = (const uint64_t *)(uintptr_t)pvh_info;
+    static char line[512];
+    static bool known;
 
-    return info && info[3] ? (const char *)info[3] : "";
+    if (!known && info && info[3]) {
+        memcpy(line, (const char *)info[3], sizeof(line) - 1);
+    }
+    known = true;
+    return line;
 }
 
 /* The rest of the option that starts with @name, or NULL */
@@ -230,10 +239,15 @@ static uint8_t cmos_read(uint8_t reg)
     return inb(0x71);
 }
 
+void resets_are_fine(void)
+{
+    cmos_write(CMOS_TEST, current);
+    cmos_write(CMOS_PHASE, PHASE_RESET);
+}
+
 void machine_reset(void)
 {
-    cmos_write(CMOS_PHASE, PHASE_RESET);
-    cmos_write(CMOS_TEST, current);
+    resets_are_fine();
     outb(0xcf9, 2);
     outb(0xcf9, 6);
     for (;;) {

@@ -47,6 +47,7 @@ void test_skip(const char *why);
  */
 void machine_reset(void) __attribute__((noreturn));
 bool after_reset(void);
+void resets_are_fine(void);     /* also one that nobody asked for is a reset */
 bool machine_migrate(void);
 
 void printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -149,9 +150,13 @@ uint64_t user_stack_top(void);
 /* Called instead of ending the context; must EOI if it is an interrupt */
 extern void (*volatile trap_handler[256])(struct ctx *);
 
+/* What a CPU does after INIT and SIPI, if not to wait for a job */
+extern void (*volatile cpu_restarted)(void *unused);
+
 /* Accept whatever maskable interrupt is pending; see cpu->irqs[] */
 void irq_window(void);
 void smp_boot(void);
+void copy_ap_start(void);       /* to where a SIPI sends a CPU */
 void on_cpu(unsigned cpu, void (*fn)(void *), void *arg);
 void start_on(unsigned cpu, void (*fn)(void *), void *arg);
 void wait_cpu(unsigned cpu);

@@ -16,6 +16,7 @@ struct cpu cpus[MAX_CPUS];
 struct uarea uareas[MAX_CPUS];
 unsigned nr_cpus = 1;
 void (*volatile trap_handler[256])(struct ctx *);
+void (*volatile cpu_restarted)(void *);
 static struct {
     uint64_t lo, hi;
 } idt[256] __attribute__((aligned(16)));
@@ -103,7 +104,11 @@ void cpu_main(unsigned id)
         smp_boot();
         run_tests();
     }
+    c->running = NULL;                  /* INIT may have ended a context */
     c->online = true;
+    if (cpu_restarted) {
+        cpu_restarted(NULL);
+    }
     cpu_idle(c);
 }
 
@@ -113,13 +118,18 @@ static uint8_t fw_cfg_cpus(void)
     return inb(0x511);
 }
 
+void copy_ap_start(void)
+{
+    memcpy((void *)AP_START, ap_start, ap_start_end - ap_start);
+}
+
 void smp_boot(void)
 {
     nr_cpus = fw_cfg_cpus();
     if (nr_cpus > MAX_CPUS) {
         nr_cpus = MAX_CPUS;
     }
-    memcpy((void *)AP_START, ap_start, ap_start_end - ap_start);
+    copy_ap_start();
     for (unsigned i = 1; i < nr_cpus; i++) {
         apic_send(i, 0x4500);                   /* INIT */
         apic_send(i, 0x4600 | AP_START >> 12);  /* SIPI */

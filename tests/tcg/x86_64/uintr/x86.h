@@ -112,6 +112,14 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
                  "c"(msr) : "memory");
 }
 
+static inline uint64_t rdtsc(void)
+{
+    uint32_t lo, hi;
+
+    asm volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
 struct cpuid {
     uint32_t eax, ebx, ecx, edx;
 };
