@@ -19,6 +19,8 @@ help:
 	@echo 'make check-tcg    bare-metal tests, those of QEMU and ours'
 	@echo 'make check-qemu   all suites of QEMU'
 	@echo 'make bench        how fast user interrupts are (BENCH=--help: options)'
+	@echo 'make fuzz         random operations, on a QEMU with sanitizers'
+	@echo '                  (FUZZ=--help: options)'
 	@echo 'make check-mutants  plant each known bug and see a test fail'
 	@echo 'make clean        remove what was built'
 	@echo 'make distclean    remove what was configured too'
@@ -33,6 +35,18 @@ configured: stage-qemu
 
 all: configured
 	+$(MAKE) -C qemu
+
+# $(call finish_configure,FOLDER): what ./configure does, too, after it has
+# configured QEMU. Another QEMU beside it finds our meson and its firmware.
+define finish_configure
+for site in $(1)/pyvenv/lib/python3*/site-packages; do \
+	[ ! -d tools ] || echo "$$PYTHONPATH" > $$site/uintr-tools.pth; \
+done
+if [ -d firmware ]; then \
+	mkdir -p $(1)/qemu-bundle$(BUILD); \
+	ln -sfn $(BUILD)/firmware $(1)/qemu-bundle$(BUILD); \
+fi
+endef
 
 # Only the emulator, without QEMU's tools and tests
 qemu-system-x86_64: configured
@@ -50,6 +64,9 @@ include $(SRC)/guest/guest.mk
 # Goal "bench" and what it is made of
 include $(SRC)/tests/bench/uintr/bench.mk
 
+# Goal "fuzz" and what it is made of
+include $(SRC)/tests/tcg/x86_64/uintr/fuzz.mk
+
 run check check-kernels:
 	@UINTR_BUILD=$(BUILD) $(SRC)/uintr $@
 
@@ -61,10 +78,11 @@ check-mutants:
 
 clean:
 	-$(MAKE) -C qemu clean
-	rm -rf linux linux-* guest bzImage* initramfs.cpio.gz bench stock
+	rm -rf linux linux-* guest bzImage* initramfs.cpio.gz bench stock \
+		qemu-asan
 
 distclean:
-	rm -rf qemu stock bench linux linux-* guest src firmware tools log models bzImage* \
+	rm -rf qemu qemu-asan stock bench linux linux-* guest src firmware tools log models bzImage* \
 		bisect initramfs.cpio.gz qemu-system-x86_64 config.sh config.mak Makefile
 
 .PHONY: help all configured qemu-system-x86_64 stage-qemu stage-linux \

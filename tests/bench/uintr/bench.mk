@@ -19,13 +19,7 @@ stage-qemu-stock:
 stock/qemu/build.ninja: qemu/config.status | stage-qemu-stock
 	mkdir -p stock/qemu
 	cd stock/qemu && sh ../../qemu/config.status
-	for site in stock/qemu/pyvenv/lib/python3*/site-packages; do \
-		[ ! -d tools ] || echo "$$PYTHONPATH" > $$site/uintr-tools.pth; \
-	done
-	if [ -d firmware ]; then \
-		mkdir -p stock/qemu/qemu-bundle$(BUILD); \
-		ln -sfn $(BUILD)/firmware stock/qemu/qemu-bundle$(BUILD); \
-	fi
+	$(call finish_configure,stock/qemu)
 	touch $@
 
 stock/qemu/qemu-system-x86_64: stock/qemu/build.ninja stage-qemu-stock
