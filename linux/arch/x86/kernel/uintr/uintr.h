@@ -202,10 +202,13 @@ struct uintr_fd {
 	struct list_head	senders;
 };
 
-/* Can anybody send through it? Called with the receiver's lock held. */
+/*
+ * Can nobody send through it any more? It stays so; false is sure for as long
+ * as the receiver's lock is held.
+ */
 static inline bool uintr_fd_shut(struct uintr_fd *ufd)
 {
-	return ufd->receiver->dead || ufd->revoked;
+	return READ_ONCE(ufd->receiver->dead) || READ_ONCE(ufd->revoked);
 }
 
 /* What the kernel sees of user interrupts; the CPU does the rest itself. */

@@ -276,15 +276,15 @@ static struct uintr_sender *sender_alloc(struct uintr_uitt *uitt,
 }
 
 /*
- * Get known to the fd. Who revokes the fd after that finds us, and has to wait
- * for the lock of our table.
+ * Get known to the fd. Who revokes or closes it after that finds us, and has to
+ * wait for the lock of our table.
  */
 static bool sender_join(struct uintr_sender *sender)
 {
 	if (!sender->ufd)
 		return true;
 	guard(mutex)(&sender->receiver->lock);
-	if (sender->ufd->revoked)
+	if (uintr_fd_shut(sender->ufd))
 		return false;
 	list_add_tail(&sender->node, &sender->ufd->senders);
 	return true;
@@ -300,10 +300,8 @@ static int sender_connect(struct uintr_sender *sender)
 	lockdep_assert_held(&uitt->lock);
 	if (sender->ufd && uitt_find_fd(uitt, sender->ufd, sender->thread) >= 0)
 		return -EISCONN;
-	/* May as well happen just after that. */
-	if (READ_ONCE(sender->receiver->dead))
-		return -ESHUTDOWN;
-	if (sender->ufd && READ_ONCE(sender->ufd->revoked))
+	/* May as well happen just after that, see sender_join(). */
+	if (sender->ufd && uintr_fd_shut(sender->ufd))
 		return -ESHUTDOWN;
 
 	index = uitt_find_free(uitt);
@@ -330,10 +328,14 @@ static int sender_connect(struct uintr_sender *sender)
 static int sender_register(struct uintr_receiver *receiver, unsigned int vector,
 			   struct uintr_fd *ufd)
 {
-	struct uintr_uitt *uitt = uitt_get();
 	struct uintr_sender *sender;
+	struct uintr_uitt *uitt;
 	int index;
 
+	/* No table for who cannot send. Without one nothing is connected. */
+	if (ufd && !READ_ONCE(current->mm->context.uitt) && uintr_fd_shut(ufd))
+		return -ESHUTDOWN;
+	uitt = uitt_get();
 	if (!uitt)
 		return -ENOMEM;
 	if (!uitt_is_own(uitt))
