@@ -37,6 +37,9 @@
 #define __NR_uintr_wait_value		480
 #define __NR_uintr_bind			481
 #endif
+#ifndef __NR_uintr_tick
+#define __NR_uintr_tick			482
+#endif
 
 /* What follows is <asm/uintr.h>, for who has no such kernel headers. */
 #ifndef UINTR_NR_VECTORS
@@ -45,6 +48,8 @@
 #define UINTR_REDZONE		128
 #define UINTR_MINSTKSZ		1024
 #define UINTR_WAIT_MAX_USEC	1000000000
+#define UINTR_TICK_MIN_NSEC	100000
+#define UINTR_TICK_MAX_NSEC	1000000000000
 
 /* uintr_register_handler() */
 #define UINTR_HANDLER_FLAG_WAITING_NONE		0x0000
@@ -197,6 +202,12 @@ static inline int uintr_bind(int uintr_fd, int fd, unsigned events,
 			     unsigned flags)
 {
 	return syscall(__NR_uintr_bind, uintr_fd, fd, events, flags);
+}
+
+/* Post the vector each period, in ns, while this thread runs; 0: no more. */
+static inline long uintr_tick(uint64_t vector, uint64_t period, unsigned flags)
+{
+	return syscall(__NR_uintr_tick, vector, period, flags);
 }
 
 #endif

@@ -12,6 +12,7 @@ static const struct {
 	  "and the pipe was closed\n" },
 	{ "event-fd", "vectors 0x10 posted, child ended\n" },
 	{ "timer", "the timer has expired\n" },
+	{ "scheduler", "thread 0: right\nthread 1: right\nthread 2: right\n" },
 };
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))

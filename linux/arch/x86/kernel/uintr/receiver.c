@@ -183,7 +183,8 @@ int uintr_receiver_register(u64 handler, unsigned int flags)
 /**
  * uintr_receiver_unregister - current stops being a receiver
  *
- * What has not been delivered is dropped. The target table and UIF stay.
+ * What has not been delivered is dropped, and so is the tick. The target table
+ * and UIF stay.
  */
 void uintr_receiver_unregister(void)
 {
@@ -198,6 +199,7 @@ void uintr_receiver_unregister(void)
 	state->upid_addr = 0;
 	state->uirr = 0;
 	u->restart_ip = 0;
+	u->tick.period = 0;
 
 	task_lock(current);
 	u->receiver = NULL;

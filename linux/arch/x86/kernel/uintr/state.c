@@ -135,6 +135,7 @@ static void uintr_save(void)
 		return;
 	}
 
+	uintr_tick_stop(u);
 	/* This also clears UINV, without which XRSTORS would fault. */
 	xsaves(&u->x.xregs, XFEATURE_MASK_UINTR);
 	/* A component in its init state is not stored. */
@@ -292,6 +293,7 @@ void uintr_load(void)
 			trace_uintr_merge(u->x.state.uirr, posted);
 		}
 		u->x.state.uirr |= posted;
+		uintr_tick_start(u);
 	}
 	clear_thread_flag(TIF_UINTR);
 	if (u->x.state.uitt_addr) {
@@ -401,6 +403,7 @@ int uintr_task_alloc(void)
 	if (!u)
 		return -ENOMEM;
 	u->x.header.xcomp_bv = uintr_init_xstate.header.xcomp_bv;
+	uintr_tick_init(&u->tick);
 
 	preempt_disable();
 	/* Whoever had no image had no state, except for UIF (I3). */

@@ -61,6 +61,10 @@ static void show_receiver(struct seq_file *m, struct task_struct *tsk,
 	seq_printf(m, "uintr_flags:\t%#x\n", u->flags);
 	seq_printf(m, "uintr_vectors:\t%016lx\n",
 		   READ_ONCE(receiver->vectors));
+	if (u->tick.period)
+		seq_printf(m, "uintr_tick:\tvector %u period %llu next %lld\n",
+			   u->tick.vector, u->tick.period,
+			   ktime_to_ns(hrtimer_get_expires(&u->tick.timer)));
 	seq_printf(m, "uintr_posted:\t%016llx\n",
 		   READ_ONCE(receiver->upid->pir));
 	/* The rest is in the registers of a CPU unless it is saved. */

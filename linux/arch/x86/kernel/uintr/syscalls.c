@@ -293,3 +293,25 @@ SYSCALL_DEFINE4(uintr_bind, int, uintr_fd, int, fd, unsigned int, events,
 		return uintr_unbind_file(ufd, fd_file(f));
 	return uintr_bind_file(ufd, fd_file(f), (__force __poll_t)events);
 }
+
+/**
+ * sys_uintr_tick - post to a vector of this thread at regular times
+ * @vector:	0..63
+ * @period:	in nanoseconds, 0 to stop it
+ * @flags:	must be 0
+ */
+SYSCALL_DEFINE3(uintr_tick, u64, vector, u64, period, unsigned int, flags)
+{
+	if (!cpu_feature_enabled(X86_FEATURE_UINTR))
+		return -EOPNOTSUPP;
+	if (flags || !uintr_current_receiver())
+		return -EINVAL;
+	if (period && (period < UINTR_TICK_MIN_NSEC ||
+		       period > UINTR_TICK_MAX_NSEC))
+		return -EINVAL;
+	if (vector >= UINTR_NR_VECTORS)
+		return -ENOSPC;
+
+	uintr_tick_set(vector, period);
+	return 0;
+}

@@ -29,6 +29,7 @@
  *	fd.c, event.c	the fds
  *	post.c		the kernel as a sender
  *	bind.c		pollable fds as senders
+ *	tick.c		a timer as a sender
  *	status.c	files in /proc
  *
  * Locks, in the order in which they are taken:
@@ -46,6 +47,7 @@
  * switching the state take none of these.
  */
 
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -161,6 +163,18 @@ struct uintr_receiver {
 };
 
 /**
+ * struct uintr_tick - periodic user interrupt of a thread
+ * @timer:	queued while the state of the thread is in the registers
+ * @period:	in nanoseconds, 0: none
+ * @vector:	what it posts
+ */
+struct uintr_tick {
+	struct hrtimer		timer;
+	u64			period;
+	unsigned int		vector;
+};
+
+/**
  * struct uintr_task - user interrupt state of one thread
  * @x:		image of the registers; stale while the state is loaded
  * @receiver:	NULL while the thread has no handler
@@ -171,6 +185,7 @@ struct uintr_receiver {
  * @restart_ip:	a system call is to be executed there once more; 0: none
  * @stack_size:	of the handler's own stack, if it has one
  * @uif_live:	UIF is in the register meanwhile, and stale in @x
+ * @tick:	belongs to the receiver
  */
 struct uintr_task {
 	struct uintr_xstate	x;
@@ -182,6 +197,7 @@ struct uintr_task {
 	unsigned long		restart_ip;
 	u64			stack_size;
 	bool			uif_live;
+	struct uintr_tick	tick;
 };
 
 /**
@@ -294,6 +310,12 @@ void uintr_event_wake(struct uintr_waiter *w);
 
 /* post.c */
 void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector);
+
+/* tick.c */
+void uintr_tick_init(struct uintr_tick *tick);
+void uintr_tick_start(struct uintr_task *u);
+void uintr_tick_stop(struct uintr_task *u);
+void uintr_tick_set(unsigned int vector, u64 period);
 
 /* bind.c */
 int uintr_bind_file(struct uintr_fd *ufd, struct file *file, __poll_t events);

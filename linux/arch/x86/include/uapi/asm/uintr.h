@@ -25,6 +25,10 @@
 /* The longest time that uintr_wait() takes, in microseconds. */
 #define UINTR_WAIT_MAX_USEC	1000000000
 
+/* The shortest and the longest period of uintr_tick(), in nanoseconds. */
+#define UINTR_TICK_MIN_NSEC	100000
+#define UINTR_TICK_MAX_NSEC	1000000000000
+
 /*
  * Flags of uintr_register_handler(): a user interrupt that finds UIF set ends
  * every blocking system call that a signal would end. It does not matter which

@@ -37,6 +37,9 @@
 #ifndef __NR_uintr_bind
 #define __NR_uintr_bind			481
 #endif
+#ifndef __NR_uintr_tick
+#define __NR_uintr_tick			482
+#endif
 
 #ifndef UINTR_NR_VECTORS
 #define UINTR_NR_VECTORS	64
@@ -52,6 +55,10 @@
 #endif
 #ifndef UINTR_WAIT_MAX_USEC
 #define UINTR_WAIT_MAX_USEC	1000000000
+#endif
+#ifndef UINTR_TICK_MIN_NSEC
+#define UINTR_TICK_MIN_NSEC	100000
+#define UINTR_TICK_MAX_NSEC	1000000000000
 #endif
 #ifndef UINTR_HANDLER_FLAG_WAITING_RECEIVER
 #define UINTR_HANDLER_FLAG_WAITING_RECEIVER	0x1000
@@ -150,6 +157,11 @@ static inline long uintr_bind(int uintr_fd, int fd, unsigned int events,
 			      unsigned int flags)
 {
 	return syscall(__NR_uintr_bind, uintr_fd, fd, events, flags);
+}
+
+static inline long uintr_tick(uint64_t vector, uint64_t period, unsigned int flags)
+{
+	return syscall(__NR_uintr_tick, vector, period, flags);
 }
 
 #endif

@@ -473,6 +473,25 @@ TEST(alt_stack_errors)
 	WANT_ERRNO(uintr_alt_stack(sp, -1, 0), EFAULT);
 }
 
+/* tick: flags, no handler, periods out of range, vectors beyond 63, in this order */
+TEST(tick_errors)
+{
+	WANT_ERRNO(uintr_tick(0, UINTR_TICK_MIN_NSEC, 0), EINVAL);
+	WANT_ERRNO(uintr_tick(64, 0, 0), EINVAL);
+	WANT(uintr_register_handler(count_handler, 0), 0);
+	WANT_ERRNO(uintr_tick(64, UINTR_TICK_MIN_NSEC, 1), EINVAL);
+	WANT_ERRNO(uintr_tick(64, 1, 0), EINVAL);
+	WANT_ERRNO(uintr_tick(64, UINTR_TICK_MIN_NSEC - 1, 0), EINVAL);
+	WANT_ERRNO(uintr_tick(64, UINTR_TICK_MAX_NSEC + 1, 0), EINVAL);
+	WANT_ERRNO(uintr_tick(64, -1, 0), EINVAL);
+	WANT_ERRNO(uintr_tick(64, UINTR_TICK_MIN_NSEC, 0), ENOSPC);
+	WANT_ERRNO(uintr_tick(1ull << 32, UINTR_TICK_MIN_NSEC, 0), ENOSPC);
+	WANT_ERRNO(uintr_tick(64, 0, 0), ENOSPC);
+	WANT(uintr_tick(63, UINTR_TICK_MIN_NSEC, 0), 0);
+	WANT(uintr_tick(0, UINTR_TICK_MAX_NSEC, 0), 0);
+	WANT(uintr_tick(0, 0, 0), 0);
+}
+
 /* ipi_fd: flags are EINVAL; it needs neither a handler nor a table */
 TEST(ipi_fd_errors)
 {

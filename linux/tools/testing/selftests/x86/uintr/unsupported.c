@@ -40,6 +40,7 @@ TEST_F(unsupported, calls)
 	WANT_ERRNO(uintr_ipi_fd(1), EOPNOTSUPP);
 	WANT_ERRNO(uintr_wait_value(NULL, 0, 0, 1), EOPNOTSUPP);
 	WANT_ERRNO(uintr_bind(-1, -1, -1, 1), EOPNOTSUPP);
+	WANT_ERRNO(uintr_tick(64, 1, 1), EOPNOTSUPP);
 }
 
 /* /proc/interrupts has none of our lines */
