@@ -6,7 +6,7 @@
 workloads_src := $(guest_src)/workloads
 workloads_out := $(guest_out)/workloads
 workloads := $(addprefix $(workloads_out)/,ipc-bench wait-bench event-bench \
-	uring-bench copy-bench tick-bench)
+	armed-bench uring-bench copy-bench tick-bench)
 workloads_headers := $(guest_src)/uintr-user.h \
 	$(wildcard $(workloads_src)/*.h)
 

@@ -3,9 +3,9 @@
  * No SENDUIPI writes to a UPID that is free.
  *
  * This is the protocol of linux/arch/x86/kernel/uintr/uitt.c, see there
- * uitt_synchronize(). One CPU closes a connection. Others load the table, send
- * by the connection, and save the table again, a few times; each is interrupted
- * only if it has the table loaded, and only between instructions.
+ * uintr_uitt_synchronize(). One CPU closes a connection. Others load the table,
+ * send by the connection, and save the table again, a few times; each is
+ * interrupted only if it has the table loaded, and only between instructions.
  *
  * Each CPU has one variable of its own that the others read. Stores to it are
  * buffered until a barrier, a locked instruction or an interrupt, or become

@@ -6,21 +6,22 @@
  * receiving thread migrates between two CPUs. Senders post to its UPID by
  * SENDUIPI and from the kernel; their IPIs arrive at any later time, in any
  * order, merged or not. The thread is preempted anywhere, is woken for no
- * reason, gets signals, sets and clears UIF; a CPU goes offline (-DHOTPLUG).
+ * reason, gets signals, sets and clears UIF; the fd that SENDUIPI is for may be
+ * closed (-DCLOSE), which takes away what was posted by it.
  *
  *	spin -a wait.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -E
  *
  * must find nothing, and with each -DBUG_... it must find the sleep that
  * nobody ends. tests/models/run does all that.
  *
- *	LIVE	UINV = N on this CPU	NC = {SN=0, NV=N, NDST=this CPU}
+ *	LIVE	UINV = N on this CPU	NC = {SN=0, NDST=this CPU}
  *	SAVED	UINV = 0		NC = {SN=1}
- *	ARMED	UINV = 0		NC = {SN=0, NV=W, NDST=c}, on list of c
+ *	ARMED	UINV = 0		NC = {SN=1, ARMED=1}: SENDUIPI faults
  *
- * ON, SN, NV and NDST are the UPID's notification control word NC, which the
- * kernel replaces by one exchange. PIR is one bit: that posts of several
- * vectors keep each other's bits is the business of upid.pml. UIRR is in the
- * registers of the CPU while the thread is LIVE, else in its image.
+ * ON, SN, ARMED and NDST are the UPID's notification control word NC. That posts
+ * of several vectors keep each other's bits in PIR is the business of upid.pml.
+ * UIRR is in the registers of the CPU while the thread is LIVE, else in its
+ * image.
  *
  * An atomic or d_step here is what nobody can see a part of: one locked
  * instruction, or that with what is private to a thread, or with what a lock
@@ -40,37 +41,35 @@
 #endif
 
 /* 1 with -DBUG_... */
-#ifndef BUG_RFC_V1
-#define RFC false
-#else
-#define RFC true
-#endif
 #ifndef BUG_REARM
 #define BUG_REARM 0
 #endif
 #ifndef BUG_LOST_KICK
 #define BUG_LOST_KICK 0
 #endif
-#ifndef BUG_HOTPLUG_BLIND
-#define BUG_HOTPLUG_BLIND 0
+#ifndef BUG_DISARM_UNLOCKED
+#define BUG_DISARM_UNLOCKED 0
+#endif
+#ifndef BUG_WAKE_FORGETS
+#define REARMED 1
+#else
+#define REARMED armed
 #endif
 
-#define NONE 2		/* no CPU */
-#define N 0		/* notification vector */
-#define W 1		/* wake vector */
-
-/* The UPID */
-bit on = 0, sn = 0, nv = N, pir = 0;
+/* The UPID. PIR has one bit, or one for SENDUIPI and one for the kernel. */
+bit on = 0, sn = 0, armed = 0, pir0 = 0;
+#ifdef CLOSE
+bit pir1 = 0;
+#else
+#define pir1 pir0
+#endif
 byte ndst = 0;
 
 /* The CPUs */
-bool in_irq[2];		/* in an interrupt handler, or in microcode */
+bool in_irq[2];		/* in microcode */
 bool irqs_off[2];
-bool offline[2];
-bool locked[2];		/* the raw lock of the list of waiters */
-bit uinv[2];		/* 1: UINV = N */
-byte flying_n[2];	/* IPIs that have been sent and not been taken */
-byte flying_w[2];
+bit uinv[2];		/* 1: UINV is the notification vector */
+byte flying[2];		/* IPIs that have been sent and not been taken */
 
 /* The thread */
 #define RUNNING 0
@@ -83,17 +82,20 @@ bit uirr = 0, image_uirr = 0, uif = 0;
 bool in_wait = false;		/* in uintr_wait() */
 bool notify_signal = false;	/* TIF_NOTIFY_SIGNAL */
 bool sigpending = false;
-byte list = NONE;		/* ARMED: whose list it is on */
+bool u_armed = false;		/* uintr_task::armed */
+bool locked = false;		/* uintr_receiver::lock */
+bool irq_work = false;
 bool kicked = false;		/* woken, and not in user mode since */
 byte kicks = 0;			/* how often */
 bool frozen = false;		/* by the cgroup freezer, on its way out */
 bool computes = false;		/* does not call the kernel any more */
 
 byte trouble = TROUBLE;
+byte sent = 0;			/* posts by SENDUIPI */
 bool posted[2];			/* both senders are done */
 
 #define signal_pending	(notify_signal || sigpending)
-#define pending		(pir | image_uirr)
+#define pending		(pir0 | pir1 | image_uirr)
 /* A user interrupt ends this sleep. */
 #ifdef MASKED
 #define waits		true
@@ -101,33 +103,11 @@ bool posted[2];			/* both senders are done */
 #define waits		(in_wait || uif)
 #endif
 
-/* One exchange of NC. PIR is the other half of the UPID and stays. */
-inline set_nc(the_nv, the_ndst)
-{
-	on = 0;
-	sn = 0;
-	nv = the_nv;
-	ndst = the_ndst
-}
-
-/*
- * SN=1, and NV and NDST do not matter any more: whoever clears SN sets them.
- * To make less states they get the same values always.
- */
+/* NDST does not matter while SN=1: who clears SN sets it. Makes less states. */
 inline set_sn()
 {
 	sn = 1;
-	nv = N;
 	ndst = 0
-}
-
-inline send_ipi(the_nv, the_ndst)
-{
-	if
-	:: offline[the_ndst]	/* lost */
-	:: !offline[the_ndst] && the_nv == N -> flying_n[the_ndst]++
-	:: !offline[the_ndst] && the_nv == W -> flying_w[the_ndst]++
-	fi
 }
 
 /* Under the locks that schedule() has, too, when it looks at the state. */
@@ -140,24 +120,80 @@ inline wake_up_thread()
 }
 
 /*
+ * The thread of a receiver is woken. What had been posted may be gone, and then
+ * it goes on sleeping, so it must be ARMED again, and before the look at PIR:
+ * as in switch_out(). It may have been in user mode meanwhile, too, or sleep
+ * for the next time; then there is nothing to do, or it is right to wake it.
+ *
+ * The lock keeps that apart from the way to user mode. Otherwise a thread could
+ * be kicked when it is through there, and then it would not be ARMED in its
+ * next sleep.
+ */
+inline thread_wake()
+{
+	if
+	:: atomic { !locked && u_armed -> locked = true; armed = REARMED };
+		if
+		:: pending ->
+			d_step {
+				armed = 0;
+				kicked = true;
+				kicks++;
+				assert(kicks <= 2)
+			};
+			notify_signal = true;
+			d_step { wake_up_thread() };
+			d_step { u_armed = false; locked = false }
+		:: !pending -> locked = false
+		fi
+	:: atomic { !locked && !u_armed -> skip }
+	fi
+}
+
+/*
  * SENDUIPI, with all CPUs as one sender. One atomic update of 16 bytes: were
  * PIR set first, the receiver could exchange NC before the look at ON and SN.
- * The IPI leaves with NV and NDST as they were in the update.
+ * The IPI leaves with NDST as it was in the update.
+ *
+ * If it is ARMED there is no update, but the kernel does it, later, when the
+ * thread may have been woken. Who finds it ARMED in that update wakes it.
  */
 active proctype senduipi()
 {
-	byte i = 0;
+	bit wake = 0;
 
 	do
-	:: i < POSTS ->
-		d_step {
-			i++;
-			pir = 1;
+	:: sent < POSTS ->
+		if
+		:: d_step { !armed ->
+				sent++;
+				pir0 = 1;
+				if
+				:: !on && !sn -> on = 1; flying[ndst]++
+				:: else
+				fi
+			}
+		:: armed ->
+#ifdef BUG_SPLIT_POST
+			wake = armed;
+#endif
+			d_step {
+				sent++;
+				pir0 = 1;
+#ifndef BUG_SPLIT_POST
+				wake = armed;
+#endif
+				armed = armed & !wake;
+				if
+				:: !on && !sn -> on = 1; flying[ndst]++
+				:: else
+				fi
+			}
 			if
-			:: !on && !sn -> on = 1; send_ipi(nv, ndst)
+			:: wake -> thread_wake(); wake = 0
 			:: else
 			fi
-		}
+		fi
 	:: else -> break
 	od;
 	posted[0] = true
@@ -165,134 +201,82 @@ active proctype senduipi()
 
 /*
  * uintr_post(), the same update. But the kernel writes the ICR later, when the
- * receiver may have moved or NDST may have gone offline.
+ * receiver may have moved. And it cannot wake, so an interrupt does.
  *
  * TWO_STEP_POST is how others did it: PIR first, ON next. A receiver that
  * keeps to the protocol survives that as well.
  */
 active proctype kernel_post()
 {
-	bool notify;
-	bit to_nv;
+	bool notify, wake;
 	byte to_ndst;
 
 	d_step {
-		pir = 1;
+		pir1 = 1;
 #ifdef TWO_STEP_POST
 	};
 	d_step {
 #endif
+		wake = armed;
+		armed = 0;
 		notify = !on && !sn;
 		on = on | notify;
-		to_nv = nv;
 		to_ndst = ndst
 	}
 	d_step {
 		if
-		:: notify -> send_ipi(to_nv, to_ndst)
+		:: notify -> flying[to_ndst]++
 		:: else
 		fi;
-		to_nv = 0;
+		irq_work = irq_work | wake;
+		wake = false;
 		to_ndst = 0;
 		posted[1] = true
 	}
 }
 
-/* An interrupt is taken for one or for all IPIs: the IRR has one bit. */
-inline take(flying)
+active proctype work()
 {
-	if
-	:: flying--
-	:: flying > 1 -> flying = 0
-	fi
+end:	do
+	:: atomic { irq_work -> irq_work = false };
+		thread_wake()
+	od
 }
+
+#ifdef CLOSE
+/* The fd is closed: no post comes any more, but a wake-up may be on its way. */
+active proctype close_fd()
+{
+end:	atomic { sent == POSTS -> pir0 = 0 }
+}
+#endif
 
 /*
  * A CPU accepts vector N. With UINV = N that is notification processing, two
  * atomic updates by microcode with other CPUs in between. With UINV = 0 it is
- * an ordinary interrupt, which only counts: the thread is not live here.
+ * an ordinary interrupt, which only counts: the thread is not live here. An
+ * interrupt is taken for one or for all IPIs: the IRR has one bit.
  */
 proctype notification(byte c)
 {
 end:	do
 	:: atomic {
-		flying_n[c] && !irqs_off[c] && !in_irq[c] ->
-		take(flying_n[c]);
+		flying[c] && !irqs_off[c] && !in_irq[c] ->
+		if
+		:: flying[c]--
+		:: flying[c] > 1 -> flying[c] = 0
+		fi;
 		if
 		:: uinv[c] -> in_irq[c] = true; on = 0
 		:: else -> goto end
 		fi
 	   }
 	   d_step {
-		uirr = uirr | pir;
-		pir = 0;
+		uirr = uirr | pir0 | pir1;
+		pir0 = 0;
+		pir1 = 0;
 		in_irq[c] = false
 	   }
-	od
-}
-
-/*
- * The wake IRQ on CPU c looks at the threads on its list. The list's lock
- * keeps it apart from a thread that returns to user mode on another CPU, which
- * otherwise could be LIVE when this writes NV = W.
- *
- * ON is cleared before the look at PIR. Afterwards it would be too late for a
- * post in between, which found ON set and so sent nothing.
- */
-proctype wake_irq(byte c)
-{
-	bool kick = false;
-
-end:	do
-	:: atomic {
-		flying_w[c] && !irqs_off[c] && !in_irq[c] && !locked[c] ->
-		take(flying_w[c]);
-		if
-		:: list == c ->
-			in_irq[c] = true;
-			locked[c] = true;
-#ifdef BUG_RFC_V1
-			kick = on
-#elif defined(BUG_LATE_ON_CLEAR)
-			kick = pending
-#else
-			set_nc(W, c)
-#endif
-		:: else -> goto end
-		fi
-	   }
-	   d_step {
-#ifdef BUG_RFC_V1
-#elif defined(BUG_LATE_ON_CLEAR)
-		set_nc(W, c);
-#else
-		kick = pending;
-#endif
-		if
-		:: kick -> kicked = !RFC; kicks++; assert(kicks <= 2)
-		:: else -> locked[c] = false; in_irq[c] = false
-		fi
-	   }
-	   if
-	   :: kick ->
-		/*
-		 * Off the list at last: the thread looks at that without the
-		 * lock on its way to user mode. If SN=1 or the flag came later
-		 * it could be LIVE by then.
-		 */
-#ifdef BUG_LATE_SN
-		list = NONE;
-#endif
-		d_step { set_sn() };
-		notify_signal = true;
-#ifndef BUG_LATE_SN
-		list = NONE;
-#endif
-		locked[c] = false;
-		/* Not under the lock, which is inside of those of a wake-up. */
-		d_step { wake_up_thread(); in_irq[c] = false; kick = false }
-	   :: else
-	   fi
 	od
 }
 
@@ -305,63 +289,48 @@ inline save()
 		uirr = 0;
 		uinv[cpu] = 0;
 		live = false;
-		if
-		:: RFC && in_wait
-		:: else -> set_sn()
-		fi
+		set_sn()
 	:: else
 	fi
 }
 
-/* What arm() looks at, and what it does with ON. */
+/* What is looked at before a sleep */
 #if defined(BUG_NO_PIR_CHECK)
 #define look	image_uirr
 #elif defined(BUG_NO_UIRR_CHECK)
-#define look	pir
+#define look	(pir0 | pir1)
 #else
 #define look	pending
 #endif
-#ifdef BUG_NO_ON_CLEAR
-#define clear_on(x)	x
-#else
-#define clear_on(x)	0
-#endif
 
 /*
- * The thread leaves its CPU, and is armed if it is about to sleep. The order
- * is: link, NC, look. A post before the exchange of NC is seen by the look. A
- * post after it sends W to this CPU, which takes it when it is through here,
- * and finds the thread on its list. Nobody can be woken in here, so if there
- * is something pending this CPU sends W to itself.
+ * The thread leaves its CPU, and is ARMED if it is about to sleep. A post
+ * before that is seen by the look, which comes after it; a later one wakes.
+ * Nobody can be woken in here, so an interrupt does it if something is pending.
  *
- * A thread that is on a list already stays there, whatever CPU it is on now:
- * the handler of that CPU does all that has to be done. If the handler has it
- * just now, it is armed once more.
+ * A thread that is ARMED already stays so. If it is just not ARMED any more,
+ * somebody is about to wake it.
  *
  * A thread that was kicked is on its way to user mode. Something may clear its
- * TIF_NOTIFY_SIGNAL and sleep, as the cgroup freezer does. If it was armed
+ * TIF_NOTIFY_SIGNAL and sleep, as the cgroup freezer does. If it was ARMED
  * then, it would be woken at once, and so on for ever.
  */
 inline switch_out()
 {
 	d_step { irqs_off[cpu] = true; save() };
 	if
-	:: state == INTERRUPTIBLE && waits && (!kicked || BUG_REARM) && !RFC ->
+	:: state == INTERRUPTIBLE && waits && (!kicked || BUG_REARM) ->
 		if
-		:: atomic { list == NONE && !locked[cpu] -> list = cpu };
-			d_step { on = clear_on(on); sn = 0; nv = W; ndst = cpu };
-			d_step {
-				if
-				:: look -> flying_w[cpu]++
-				:: else
-				fi;
-				irqs_off[cpu] = false;
-				on_cpu = false
-			}
-		:: atomic { list != NONE && !locked[list % 2] ->
-				irqs_off[cpu] = false;
-				on_cpu = false
-			}
+		:: atomic { !u_armed -> u_armed = true };
+#ifdef BUG_LOOKS_FIRST
+			d_step { irq_work = irq_work | look };
+#endif
+			armed = 1;
+#ifndef BUG_LOOKS_FIRST
+			d_step { irq_work = irq_work | look };
+#endif
+			d_step { irqs_off[cpu] = false; on_cpu = false }
+		:: d_step { u_armed -> irqs_off[cpu] = false; on_cpu = false }
 		fi
 	:: else -> d_step { irqs_off[cpu] = false; on_cpu = false }
 	fi
@@ -403,29 +372,23 @@ inline return_to_user()
 	od;
 	if
 	:: !live ->
-#ifndef BUG_RFC_V1
-		/* Without a lock, so it may be gone when we have the lock. */
 		if
-		:: atomic { list != NONE -> to = list };
-			atomic {
-				!locked[to] ->
-				if
-				:: list == to -> list = NONE
-				:: else
-				fi;
-				to = 0
-			}
-		:: list == NONE
+		:: u_armed ->
+			if
+			:: atomic { !locked -> u_armed = false; armed = 0 }
+			:: BUG_DISARM_UNLOCKED -> d_step { u_armed = false; armed = 0 }
+			fi
+		:: !u_armed
 		fi;
-#endif
-#ifdef BUG_RETURN_KEEPS_ON
-		d_step { sn = 0; nv = N; ndst = cpu };
+#ifndef BUG_RETURN_KEEPS_ON
+		d_step { on = 0; sn = 0; armed = 0; ndst = cpu };
 #else
-		d_step { set_nc(N, cpu) };
+		d_step { sn = 0; armed = 0; ndst = cpu };
 #endif
 		d_step {
-			uirr = image_uirr | pir;
-			pir = 0;
+			uirr = image_uirr | pir0 | pir1;
+			pir0 = 0;
+			pir1 = 0;
 			image_uirr = 0;
 			uinv[cpu] = 1;
 			live = true;
@@ -469,18 +432,6 @@ inline sys_read()
 /* uintr_wait() does not look at UIF, and it consumes nothing. */
 inline sys_uintr_wait()
 {
-#ifdef BUG_RFC_V1
-	/* On the list before it is INTERRUPTIBLE, and no look at anything. */
-	in_wait = true;
-	nv = W;
-	atomic { !locked[cpu] -> list = cpu };
-	if
-	:: true
-	:: preempted()
-	fi;
-	state = INTERRUPTIBLE;
-	schedule();
-#else
 	d_step { save(); in_wait = true };
 	do
 	:: state = INTERRUPTIBLE;
@@ -490,7 +441,6 @@ inline sys_uintr_wait()
 		:: preempted()
 		fi
 	od;
-#endif
 	atomic { state = RUNNING; in_wait = false }
 }
 
@@ -507,8 +457,6 @@ inline in_user_mode()
  */
 active proctype thread() provided (on_cpu && !in_irq[cpu])
 {
-	byte to = 0;
-
 	do
 	:: atomic {
 		if
@@ -517,8 +465,8 @@ active proctype thread() provided (on_cpu && !in_irq[cpu])
 		fi;
 		if
 		:: goto uintr_wait
-		:: !RFC -> goto read
-		:: !RFC -> computes = true; break
+		:: goto read
+		:: computes = true; break
 		fi
 	   }
 uintr_wait:
@@ -539,8 +487,8 @@ read:
 active proctype scheduler()
 {
 end:	do
-	:: d_step { !on_cpu && on_rq && !offline[0] -> cpu = 0; on_cpu = true }
-	:: d_step { !on_cpu && on_rq && !offline[1] -> cpu = 1; on_cpu = true }
+	:: d_step { !on_cpu && on_rq -> cpu = 0; on_cpu = true }
+	:: d_step { !on_cpu && on_rq -> cpu = 1; on_cpu = true }
 	od
 }
 
@@ -562,34 +510,6 @@ end:	do
 	od
 }
 
-#ifdef HOTPLUG
-/*
- * CPU 1 goes offline. The scheduler has emptied it, and stop_machine() holds
- * all CPUs with interrupts off, so there is one step. Only the IPIs know no
- * stop: those to CPU 1 are lost. Hence ON is cleared and PIR looked at, again.
- */
-active proctype hotplug()
-{
-	atomic {
-		!irqs_off[0] && !irqs_off[1] && !in_irq[0] && !in_irq[1] &&
-		!(on_cpu && cpu == 1) ->
-		if
-		:: list == 1 ->
-			list = 0;
-			set_nc(W, 0);
-			if
-			:: pending && !BUG_HOTPLUG_BLIND -> flying_w[0]++
-			:: else
-			fi
-		:: else
-		fi;
-		offline[1] = true;
-		flying_n[1] = 0;
-		flying_w[1] = 0
-	}
-}
-#endif
-
 /*
  * Nothing can happen any more: the thread sleeps, and nothing is pending that
  * has to end its sleep. Or it is in user mode, and what was posted is in UIRR.
@@ -599,7 +519,7 @@ active proctype monitor()
 end:	timeout ->
 	assert(posted[0] && posted[1]);
 	if
-	:: computes -> assert(on_cpu && live && !pir)
+	:: computes -> assert(on_cpu && live && !pir0 && !pir1)
 	:: else ->
 		assert(!on_cpu && !on_rq && state == INTERRUPTIBLE);
 		assert(!pending || !waits || frozen)
@@ -611,8 +531,6 @@ init
 	atomic {
 		uinv[0] = 1;
 		run notification(0);
-		run notification(1);
-		run wake_irq(0);
-		run wake_irq(1)
+		run notification(1)
 	}
 }

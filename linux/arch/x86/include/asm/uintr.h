@@ -36,6 +36,7 @@ void uintr_init_mm(struct mm_struct *mm);
 void uintr_exit_mm(struct mm_struct *mm);
 
 bool uintr_fixup_invalid_op(struct pt_regs *regs);
+bool uintr_fixup_gp(struct pt_regs *regs);
 void uintr_end_syscall(struct pt_regs *regs);
 unsigned long uintr_signal_sp(unsigned long sp);
 
@@ -70,6 +71,11 @@ static inline int uintr_show_status(struct seq_file *m, struct task_struct *tsk)
 }
 
 static inline bool uintr_fixup_invalid_op(struct pt_regs *regs)
+{
+	return false;
+}
+
+static inline bool uintr_fixup_gp(struct pt_regs *regs)
 {
 	return false;
 }

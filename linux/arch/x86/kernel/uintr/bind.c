@@ -10,12 +10,14 @@
  * receiver's thread is the end of all that.
  */
 
+#include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/io_uring.h>
 #include <linux/io_uring_types.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/user_namespace.h>
 
 #include "uintr.h"
 
@@ -42,6 +44,7 @@ struct uintr_bind_wait {
  * @pt:		for adding ourselves to the file's wait queues
  * @waits:	our entries in these
  * @error:	-ENOMEM if one could not be made
+ * @ucounts:	whom it is counted for
  */
 struct uintr_binding {
 	struct list_head	node;
@@ -51,6 +54,7 @@ struct uintr_binding {
 	poll_table		pt;
 	struct uintr_bind_wait	*waits;
 	int			error;
+	struct ucounts		*ucounts;
 };
 
 /* Somebody wakes the file's pollers. For any context; the queue is locked. */
@@ -122,6 +126,7 @@ static void binding_remove(struct uintr_binding *b)
 {
 	list_del(&b->node);
 	b->ufd->receiver->nr_bindings--;
+	dec_ucount(b->ucounts, UCOUNT_UINTR_BINDINGS);
 	binding_free(b);
 }
 
@@ -153,6 +158,11 @@ static int binding_install(struct uintr_binding *b)
 	/* Who binds and closes must not keep more open than with open(). */
 	if (receiver->nr_bindings >= rlimit(RLIMIT_NOFILE))
 		return -EMFILE;
+	/* Who wakes the file's pollers pays for each of its bindings. */
+	b->ucounts = inc_ucount(current_user_ns(), current_euid(),
+				UCOUNT_UINTR_BINDINGS);
+	if (!b->ucounts)
+		return -ENOSPC;
 	receiver->nr_bindings++;
 	list_add(&b->node, &receiver->bindings);
 	return 0;
@@ -178,7 +188,8 @@ static bool ring_defers_completions(struct file *file)
  *
  * It posts at once if one of the events is there already.
  *
- * Return: 0, -EPERM if nothing would wake us, -ESHUTDOWN, -EMFILE or -ENOMEM
+ * Return: 0, -EPERM if nothing would wake us, -ESHUTDOWN, -EMFILE, -ENOSPC or
+ * -ENOMEM
  */
 int uintr_bind_file(struct uintr_fd *ufd, struct file *file, __poll_t events)
 {

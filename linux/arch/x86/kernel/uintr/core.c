@@ -6,7 +6,9 @@
 #define pr_fmt(fmt) "x86/uintr: " fmt
 
 #include <linux/init.h>
+#include <linux/mm.h>
 #include <linux/syscore_ops.h>
+#include <linux/user_namespace.h>
 
 #include <asm/apic.h>
 #include <asm/cpufeature.h>
@@ -98,6 +100,15 @@ static struct syscore_ops uintr_syscore_ops = {
 	.shutdown	= uintr_save_current,
 };
 
+/* As for inotify, a user can have so many that they take a few % of memory. */
+static void __init uintr_init_limits(void)
+{
+	long max = clamp(totalram_pages() / 8, 8192, 1 << 20);
+
+	init_user_ns.ucount_max[UCOUNT_UINTR_RECEIVERS] = max;
+	init_user_ns.ucount_max[UCOUNT_UINTR_BINDINGS] = max;
+}
+
 static int __init uintr_init(void)
 {
 	if (!cpu_feature_enabled(X86_FEATURE_UINTR)) {
@@ -106,8 +117,8 @@ static int __init uintr_init(void)
 	}
 
 	uintr_init_area();
+	uintr_init_limits();
 	uintr_state_init();
-	uintr_wait_init();
 	register_syscore_ops(&uintr_syscore_ops);
 	pr_info("user interrupts enabled\n");
 	return 0;

@@ -3,105 +3,94 @@
  * User interrupts: event fds. Somebody registers as a sender as on any uintr
  * fd, but there is no handler: the fd becomes readable.
  *
- * An event fd has a UPID of its own. Whoever polls or reads it arms the UPID
- * (wait.c); when something is posted it fires, and wakes all who wait for the
- * fd. Then it stays silent until somebody looks again, so senders cannot keep
- * a CPU busy with wake-ups that nobody wants. With edge-triggered epoll the
- * fd is not polled again; there the read arms, so it has to come before the
- * next edge.
+ * An event fd has a UPID of its own. Whoever waits for the fd arms the UPID
+ * (wait.c); who posts then wakes all who wait. Then it is silent until somebody
+ * waits again, so there are no wake-ups that nobody wants, and senders to who
+ * only tries again and again never trap.
+ *
+ * Who reads takes what others may be asleep for, so it arms if there are any.
+ * With edge-triggered epoll that is all that arms, as the fd is not polled
+ * again; so the read has to come before the next edge.
  */
 
 #include <linux/anon_inodes.h>
-#include <linux/cpumask.h>
 #include <linux/fs.h>
 #include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
 
+#include "trace.h"
 #include "uintr.h"
 
-/**
- * struct uintr_event - private data of an event fd
- * @fd:		what it shares with other uintr fds; must be the first
- * @waiter:	of the receiver's UPID
- * @queue:	who waits for something to read
- * @work:	wakes them with PREEMPT_RT, where an interrupt must not
- */
-struct uintr_event {
-	struct uintr_fd		fd;
-	struct uintr_waiter	waiter;
-	wait_queue_head_t	queue;
-	struct irq_work		work;
-};
-
-static u64 *event_pir(struct uintr_event *event)
+static u64 *event_pir(struct uintr_fd *ufd)
 {
-	return &event->fd.receiver->upid->pir;
-}
-
-static void event_wake(struct uintr_event *event)
-{
-	wake_up_poll(&event->queue, EPOLLIN | EPOLLRDNORM);
-}
-
-static void event_work(struct irq_work *work)
-{
-	event_wake(container_of(work, struct uintr_event, work));
-}
-
-/* In an interrupt, but not with PREEMPT_RT: it takes sleeping locks. */
-void uintr_event_wake(struct uintr_waiter *w)
-{
-	/* Tells lockdep that with PREEMPT_RT a thread does this. */
-	lockdep_irq_work_enter(0);
-	event_wake(container_of(w, struct uintr_event, waiter));
-	lockdep_irq_work_exit(0);
+	return &ufd->receiver->upid->pir;
 }
 
 /*
- * In an interrupt with PREEMPT_RT, with the lock of a list of waiters held. A
- * thread does the work, which a CPU that goes offline has lost before it takes
- * its last interrupt.
+ * The next post wakes those who wait. What was posted before, while the UPID
+ * was silent, has woken nobody: others may be asleep for whom it was.
  */
-void uintr_event_fire(struct uintr_waiter *w)
+static void event_arm(struct uintr_fd *ufd)
 {
-	struct uintr_event *event = container_of(w, struct uintr_event, waiter);
+	struct uintr_receiver *receiver = ufd->receiver;
 
-	if (cpu_active(smp_processor_id()))
-		irq_work_queue(&event->work);
-	else
-		irq_work_queue_on(&event->work, cpumask_any(cpu_active_mask));
+	trace_uintr_arm(NULL);
+	uintr_upid_arm(receiver->upid);
+	if (READ_ONCE(receiver->upid->pir))
+		uintr_wake(receiver);
 }
 
 /*
- * What was posted. Armed after that, so that the next post wakes those who
- * wait for it although somebody else has read.
+ * Is there something to read? Else the next post wakes. For those who are in
+ * the queue already:
+ *
+ *	here				event_take()
+ *	1 join the queue		1 PIR = 0
+ *	  smp_mb()			  xchg() is a full barrier
+ *	2 read PIR			2 is anybody in the queue?
+ *
+ * It is not possible that both 2 come before the 1 of the other side. So if we
+ * sleep, because PIR is 0 or for what another one takes then, we or it has
+ * armed after PIR was taken, and the next post wakes us.
  */
-static u64 event_take(struct uintr_event *event)
+static bool event_ready(struct uintr_fd *ufd)
 {
-	u64 posted = xchg(event_pir(event), 0);
+	/* set_current_state() is one, too, but poll() has none. */
+	smp_mb();
+	if (!READ_ONCE(*event_pir(ufd)))
+		event_arm(ufd);
+	return READ_ONCE(*event_pir(ufd));
+}
 
-	uintr_arm(&event->waiter);
+/* What was posted. Those who wait want to be woken by the next post. */
+static u64 event_take(struct uintr_fd *ufd)
+{
+	u64 posted = xchg(event_pir(ufd), 0);
+
+	/* Pairs with event_ready(). */
+	if (waitqueue_active(&ufd->receiver->queue))
+		event_arm(ufd);
 	return posted;
 }
 
 static ssize_t uintr_event_read(struct kiocb *iocb, struct iov_iter *to)
 {
 	struct file *file = iocb->ki_filp;
-	struct uintr_event *event = file->private_data;
+	struct uintr_fd *ufd = file->private_data;
 	u64 posted;
 	int ret;
 
 	if (iov_iter_count(to) < sizeof(posted))
 		return -EINVAL;
 
-	while (!(posted = event_take(event))) {
+	while (!(posted = event_take(ufd))) {
 		if ((file->f_flags & O_NONBLOCK) ||
 		    (iocb->ki_flags & IOCB_NOWAIT))
 			return -EAGAIN;
-		ret = wait_event_interruptible(event->queue,
-					       READ_ONCE(*event_pir(event)));
+		ret = wait_event_interruptible(ufd->receiver->queue,
+					       event_ready(ufd));
 		if (ret)
 			return ret;
 	}
@@ -113,41 +102,36 @@ static ssize_t uintr_event_read(struct kiocb *iocb, struct iov_iter *to)
 
 static __poll_t uintr_event_poll(struct file *file, poll_table *wait)
 {
-	struct uintr_event *event = file->private_data;
+	struct uintr_fd *ufd = file->private_data;
 
-	poll_wait(file, &event->queue, wait);
-	/* In the queue first: what is posted from now on wakes the queue. */
-	if (!READ_ONCE(*event_pir(event)))
-		uintr_arm(&event->waiter);
-	return READ_ONCE(*event_pir(event)) ? EPOLLIN | EPOLLRDNORM : 0;
+	poll_wait(file, &ufd->receiver->queue, wait);
+	return event_ready(ufd) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-static void event_free(struct uintr_event *event)
+static void event_free(struct uintr_fd *ufd)
 {
-	uintr_disarm(&event->waiter);
-	irq_work_sync(&event->work);
-	uintr_receiver_kill(event->fd.receiver);
-	uintr_fd_destroy(&event->fd);
-	kfree(event);
+	uintr_receiver_kill(ufd->receiver);
+	uintr_fd_destroy(ufd);
+	kfree(ufd);
 }
 
-/* First nobody posts any more, then nobody is woken. */
+/* First nobody posts any more, then the UPID can go. */
 static int uintr_event_release(struct inode *inode, struct file *file)
 {
-	struct uintr_event *event = file->private_data;
+	struct uintr_fd *ufd = file->private_data;
 
-	uintr_disconnect(&event->fd);
-	event_free(event);
+	uintr_disconnect(ufd);
+	event_free(ufd);
 	return 0;
 }
 
 #ifdef CONFIG_PROC_FS
 static void uintr_event_show_fdinfo(struct seq_file *m, struct file *file)
 {
-	struct uintr_event *event = file->private_data;
+	struct uintr_fd *ufd = file->private_data;
 
-	seq_printf(m, "user_vector:%u\n", event->fd.vector);
-	seq_printf(m, "uintr_pending:%llx\n", READ_ONCE(*event_pir(event)));
+	seq_printf(m, "user_vector:%u\n", ufd->vector);
+	seq_printf(m, "uintr_pending:%llx\n", READ_ONCE(*event_pir(ufd)));
 }
 #endif
 
@@ -168,34 +152,32 @@ const struct file_operations uintr_event_fops = {
  * @vector:	0..63, the bit that its readers find
  * @flags:	UINTR_FD_NONBLOCK, UINTR_FD_CLOEXEC
  *
- * Return: the fd, -ENOMEM, or what the file system layer has to say
+ * Return: the fd, -ENOMEM, -EAGAIN, or what the file system layer has to say
  */
 int uintr_event_create(unsigned int vector, unsigned int flags)
 {
 	struct uintr_receiver *receiver;
-	struct uintr_event *event;
+	struct uintr_fd *ufd;
 	int fd;
 
 	BUILD_BUG_ON(UINTR_FD_NONBLOCK != O_NONBLOCK);
 	BUILD_BUG_ON(UINTR_FD_CLOEXEC != O_CLOEXEC);
 
-	event = kzalloc(sizeof(*event), GFP_KERNEL_ACCOUNT);
-	if (!event)
+	ufd = kzalloc(sizeof(*ufd), GFP_KERNEL_ACCOUNT);
+	if (!ufd)
 		return -ENOMEM;
 	receiver = uintr_receiver_alloc();
-	if (!receiver) {
-		kfree(event);
-		return -ENOMEM;
+	if (IS_ERR(receiver)) {
+		kfree(ufd);
+		return PTR_ERR(receiver);
 	}
-	uintr_fd_init(&event->fd, receiver, vector);
-	uintr_waiter_init(&event->waiter, receiver->upid, NULL);
-	init_waitqueue_head(&event->queue);
-	init_irq_work(&event->work, event_work);
+	receiver->event = true;
+	uintr_fd_init(ufd, receiver, vector);
 
-	fd = anon_inode_getfd("[uintrevent]", &uintr_event_fops, event,
+	fd = anon_inode_getfd("[uintrevent]", &uintr_event_fops, ufd,
 			      O_RDONLY | (flags & (O_NONBLOCK | O_CLOEXEC)));
 	if (fd < 0)
-		event_free(event);
+		event_free(ufd);
 
 	return fd;
 }

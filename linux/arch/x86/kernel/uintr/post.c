@@ -5,6 +5,7 @@
 
 #include <linux/export.h>
 #include <linux/file.h>
+#include <linux/irq_work.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/uintr.h>
@@ -32,18 +33,20 @@ static void uintr_notify(unsigned int vector, u32 ndst)
 }
 
 /**
- * uintr_post_vector - do what SENDUIPI does
- * @receiver:	whose vector it is
+ * uintr_upid_post - do what SENDUIPI does
+ * @upid:	what to post to
  * @vector:	0..63
  *
  * For any context but NMI, which may have interrupted somebody between the two
  * halves of the ICR. PIR and ON change together as in the instruction. Setting
  * the bit first and ON later would let the receiver take the bit in between,
- * and then ON would stay with nothing to show for it.
+ * and then ON would stay with nothing to show for it. And only one of those
+ * who find the UPID armed wakes the receiver.
+ *
+ * Return: was it armed? The caller has to wake the receiver then
  */
-void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector)
+bool uintr_upid_post(struct uintr_upid *upid, unsigned int vector)
 {
-	u128 *upid = (u128 *)receiver->upid;
 	union {
 		struct {
 			u64 nc;
@@ -55,20 +58,35 @@ void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector)
 
 	WARN_ON_ONCE(in_nmi());
 	/* It may be torn; the exchange fails then. */
-	old.nc = READ_ONCE(receiver->upid->nc);
-	old.pir = READ_ONCE(receiver->upid->pir);
+	old.nc = READ_ONCE(upid->nc);
+	old.pir = READ_ONCE(upid->pir);
 	do {
 		new = old;
 		new.pir |= BIT_ULL(vector);
+		new.nc &= ~BIT(UPID_ARMED_BIT);
 		notify = !(old.nc & (BIT(UPID_ON_BIT) | BIT(UPID_SN_BIT)));
 		if (notify)
 			new.nc |= BIT(UPID_ON_BIT);
-	} while (!try_cmpxchg128(upid, &old.whole, new.whole));
+	} while (!try_cmpxchg128((u128 *)upid, &old.whole, new.whole));
 
-	this_cpu_inc(uintr_counts.posts);
 	trace_uintr_post(vector, notify);
 	if (notify)
 		uintr_notify((old.nc >> 16) & 0xff, old.nc >> 32);
+	return old.nc & BIT(UPID_ARMED_BIT);
+}
+
+/**
+ * uintr_post_vector - send a user interrupt
+ * @receiver:	whose vector it is, not that of an event fd
+ * @vector:	0..63
+ *
+ * For any context, so an interrupt wakes the thread.
+ */
+void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector)
+{
+	this_cpu_inc(uintr_counts.posts);
+	if (uintr_upid_post(receiver->upid, vector))
+		irq_work_queue(&receiver->work);
 }
 
 /**

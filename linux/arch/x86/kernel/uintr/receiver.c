@@ -10,53 +10,77 @@
  *		names, and this CPU takes the notification vector itself.
  *  silent	SN is set: nobody notifies. Whoever leaves this state looks at
  *		what was posted meanwhile.
- *  armed	Notifications go to the kernel's wake vector (wait.c).
+ *  armed	The same, but SENDUIPI raises #GP for the kernel to wake the
+ *		receiver (wait.c).
  *
  * Lifetime: the thread, open fds and connected senders hold references. The
  * last one is dropped only after all CPUs have left a SENDUIPI that may have
  * read a table entry with its address, see uitt.c.
  */
 
+#include <linux/cred.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
+#include <linux/user_namespace.h>
 
 #include <asm/apic.h>
 
 #include "trace.h"
 #include "uintr.h"
 
+static void receiver_free(struct uintr_receiver *receiver)
+{
+	if (receiver->ucounts)
+		dec_ucount(receiver->ucounts, UCOUNT_UINTR_RECEIVERS);
+	kfree(receiver);
+}
+
 /**
  * uintr_receiver_alloc - allocate a receiver for a new handler or event fd
  *
- * Return: the receiver with one reference, or NULL if there is no memory
+ * Return: the receiver with one reference, -ENOMEM, or -EAGAIN if the user has
+ * too many
  */
 struct uintr_receiver *uintr_receiver_alloc(void)
 {
 	struct uintr_receiver *receiver;
+	int ret = -ENOMEM;
 
 	receiver = kzalloc(sizeof(*receiver), GFP_KERNEL_ACCOUNT);
 	if (!receiver)
-		return NULL;
+		return ERR_PTR(ret);
 
+	ret = -EAGAIN;
+	receiver->ucounts = inc_ucount(current_user_ns(), current_euid(),
+				       UCOUNT_UINTR_RECEIVERS);
+	if (!receiver->ucounts)
+		goto err;
+
+	ret = -ENOMEM;
 	receiver->upid = uintr_upid_alloc();
-	if (!receiver->upid) {
-		kfree(receiver);
-		return NULL;
-	}
+	if (!receiver->upid)
+		goto err;
+
 	refcount_set(&receiver->refs, 1);
 	mutex_init(&receiver->lock);
 	INIT_LIST_HEAD(&receiver->bindings);
+	uintr_wake_init(receiver);
 	uintr_upid_set_silent(receiver->upid);
 
 	return receiver;
+
+err:
+	receiver_free(receiver);
+	return ERR_PTR(ret);
 }
 
 void uintr_receiver_put(struct uintr_receiver *receiver)
 {
 	if (refcount_dec_and_test(&receiver->refs)) {
+		irq_work_sync(&receiver->work);
 		uintr_upid_free(receiver->upid);
-		kfree(receiver);
+		receiver_free(receiver);
 	}
 }
 
@@ -70,6 +94,8 @@ void uintr_receiver_put(struct uintr_receiver *receiver)
  */
 void uintr_receiver_kill(struct uintr_receiver *receiver)
 {
+	scoped_guard(raw_spinlock_irqsave, &receiver->wake_lock)
+		receiver->owner = NULL;
 	uintr_upid_set_silent(receiver->upid);
 	scoped_guard(mutex, &receiver->lock) {
 		WRITE_ONCE(receiver->dead, true);
@@ -109,27 +135,27 @@ u64 uintr_upid_set_live(struct uintr_upid *upid)
 	return xchg(&upid->pir, 0);
 }
 
-/**
- * uintr_upid_set_armed - let senders notify the kernel
- * @upid:	of a waiter that is in the list of @cpu
- * @cpu:	where the interrupt has to go
- *
- * The caller has to look at PIR afterwards, for the same reason as above.
- */
-void uintr_upid_set_armed(struct uintr_upid *upid, unsigned int cpu)
-{
-	struct uintr_upid nc = {
-		.nv	= UINTR_WAKE_VECTOR,
-		.ndst	= uintr_ndst(cpu),
-	};
-
-	xchg(&upid->nc, nc.nc);
-}
-
 /* A sender on another CPU may be setting ON: change nothing but SN. */
 void uintr_upid_set_silent(struct uintr_upid *upid)
 {
 	set_bit(UPID_SN_BIT, (unsigned long *)&upid->nc);
+}
+
+/**
+ * uintr_upid_arm - let SENDUIPI trap
+ * @upid:	is silent; for an event fd it may be armed
+ *
+ * The caller has to look at PIR afterwards, for the same reason as above.
+ */
+void uintr_upid_arm(struct uintr_upid *upid)
+{
+	set_bit(UPID_ARMED_BIT, (unsigned long *)&upid->nc);
+}
+
+/* Silent again */
+void uintr_upid_disarm(struct uintr_upid *upid)
+{
+	clear_bit(UPID_ARMED_BIT, (unsigned long *)&upid->nc);
 }
 
 /* The receiver of current, or NULL. */
@@ -147,7 +173,7 @@ struct uintr_receiver *uintr_current_receiver(void)
  *
  * UIF stays as it is.
  *
- * Return: 0, -EBUSY or -ENOMEM
+ * Return: 0, -EBUSY, -ENOMEM or -EAGAIN
  */
 int uintr_receiver_register(u64 handler, unsigned int flags)
 {
@@ -160,8 +186,8 @@ int uintr_receiver_register(u64 handler, unsigned int flags)
 	if (uintr_task_alloc())
 		return -ENOMEM;
 	receiver = uintr_receiver_alloc();
-	if (!receiver)
-		return -ENOMEM;
+	if (IS_ERR(receiver))
+		return PTR_ERR(receiver);
 
 	state = uintr_edit_state();
 	state->handler = handler;
@@ -172,7 +198,7 @@ int uintr_receiver_register(u64 handler, unsigned int flags)
 	u = current->thread.uintr;
 	u->flags = flags;
 	u->kicked = false;
-	uintr_waiter_init(&u->waiter, receiver->upid, current);
+	receiver->owner = u;
 	/* From here on the thread can be armed, and is looked at in /proc. */
 	smp_store_release(&u->receiver, receiver);
 	trace_uintr_register(handler, flags);
@@ -201,9 +227,9 @@ void uintr_receiver_unregister(void)
 	u->restart_ip = 0;
 	u->tick.period = 0;
 
+	uintr_stop_waiting(u);
 	task_lock(current);
 	u->receiver = NULL;
 	task_unlock(current);
-	uintr_stop_waiting(u);
 	uintr_receiver_kill(receiver);
 }

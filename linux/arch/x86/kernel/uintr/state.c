@@ -142,7 +142,7 @@ static void uintr_save(void)
 	if (!(u->x.header.xfeatures & XFEATURE_MASK_UINTR))
 		memset(&u->x.state, 0, sizeof(u->x.state));
 	xrstors(&uintr_init_xstate.xregs, XFEATURE_MASK_UINTR);
-	/* What was sent from here is done, see uitt_synchronize(). */
+	/* What was sent from here is done, see uintr_uitt_synchronize(). */
 	smp_store_release(this_cpu_ptr(&uintr_loaded_table), 0);
 
 	set_thread_flag(TIF_UINTR);
@@ -191,7 +191,7 @@ void uintr_sched_out(void)
 
 	uintr_save();
 	if (u && uintr_may_wake(u))
-		uintr_arm(&u->waiter);
+		uintr_arm(u);
 }
 
 /*
@@ -218,7 +218,7 @@ static void uintr_forget_kick(struct uintr_task *u)
 /* Nothing wakes current any more. For its own uintr_task only. */
 void uintr_stop_waiting(struct uintr_task *u)
 {
-	uintr_disarm(&u->waiter);
+	uintr_disarm(u);
 	if (u->kicked)
 		uintr_forget_kick(u);
 }
@@ -239,8 +239,6 @@ static bool uintr_restarts_syscall(struct uintr_task *u)
 		u->restart_ip = 0;
 		return false;
 	}
-	/* It may have been armed. */
-	uintr_upid_set_silent(u->receiver->upid);
 	u->uif_live = true;
 	if (u->x.state.flags & UINTR_STATE_UIF)
 		uintr_stui();
@@ -298,7 +296,7 @@ void uintr_load(void)
 	clear_thread_flag(TIF_UINTR);
 	if (u->x.state.uitt_addr) {
 		this_cpu_write(uintr_loaded_table, u->x.state.uitt_addr);
-		/* Before SENDUIPI reads the table, see uitt_synchronize(). */
+		/* Before SENDUIPI reads the table, see uintr_uitt_synchronize(). */
 		smp_mb();
 	}
 	u->x.header.xfeatures = XFEATURE_MASK_UINTR;
@@ -343,7 +341,7 @@ void uintr_end_syscall(struct pt_regs *regs)
 	/* What is in the registers until now counts, too. */
 	uintr_edit_state();
 	if (READ_ONCE(u->kicked) ||
-	    (uintr_may_end_syscall(u) && uintr_waiter_pending(&u->waiter)))
+	    (uintr_may_end_syscall(u) && uintr_pending(u)))
 		regs->ax = -EINTR;
 	else
 		u->restart_ip = regs->ip - 2;	/* SYSCALL, INT 80H, SYSENTER */
@@ -403,6 +401,7 @@ int uintr_task_alloc(void)
 	if (!u)
 		return -ENOMEM;
 	u->x.header.xcomp_bv = uintr_init_xstate.header.xcomp_bv;
+	u->task = current;
 	uintr_tick_init(&u->tick);
 
 	preempt_disable();

@@ -73,8 +73,7 @@ static void show_receiver(struct seq_file *m, struct task_struct *tsk,
 		return;
 	}
 	seq_printf(m, "uintr_state:\t%s\n",
-		   READ_ONCE(u->waiter.cpu) == UINTR_NOT_ARMED ? "saved" :
-		   "armed");
+		   READ_ONCE(u->armed) ? "armed" : "saved");
 	seq_printf(m, "uintr_pending:\t%016llx\n", u->x.state.uirr);
 	seq_printf(m, "uintr_uif:\t%d\n",
 		   !!(u->x.state.flags & UINTR_STATE_UIF));

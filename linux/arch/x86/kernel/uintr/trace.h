@@ -49,7 +49,7 @@ TRACE_EVENT(uintr_connect,
 	TP_printk("index=%u vector=%u", __entry->index, __entry->vector)
 );
 
-/* The kernel posts; what SENDUIPI posts it does not see. */
+/* The kernel posts, or SENDUIPI has trapped; else it does not see it. */
 TRACE_EVENT(uintr_post,
 	TP_PROTO(unsigned int vector, bool notify),
 	TP_ARGS(vector, notify),
@@ -66,17 +66,15 @@ TRACE_EVENT(uintr_post,
 
 /* pid 0 stands for an event fd here and below. */
 TRACE_EVENT(uintr_arm,
-	TP_PROTO(struct task_struct *task, int cpu),
-	TP_ARGS(task, cpu),
+	TP_PROTO(struct task_struct *task),
+	TP_ARGS(task),
 	TP_STRUCT__entry(
 		__field(pid_t, pid)
-		__field(int, cpu)
 	),
 	TP_fast_assign(
 		__entry->pid = task ? task->pid : 0;
-		__entry->cpu = cpu;
 	),
-	TP_printk("pid=%d cpu=%d", __entry->pid, __entry->cpu)
+	TP_printk("pid=%d", __entry->pid)
 );
 
 TRACE_EVENT(uintr_wake,

@@ -24,8 +24,10 @@
  *	state.c		the register state, and when it is switched
  *	stack.c		handlers with a stack of their own
  *	receiver.c	receivers and their UPIDs
- *	wait.c		blocked receivers: armed UPIDs and the wake interrupt
- *	uitt.c		senders and their table
+ *	wait.c		blocked receivers: armed UPIDs, and who wakes them
+ *	send.c		SENDUIPI to an armed UPID
+ *	uitt.c		the target table of a process
+ *	sender.c	connections, the entries of a target table
  *	fd.c, event.c	the fds
  *	post.c		the kernel as a sender
  *	bind.c		pollable fds as senders
@@ -41,10 +43,10 @@
  *	task_lock()		who looks at a thread's state in /proc while
  *				that comes or goes; the last one
  *
- * Nothing is allocated with one of them held. The lists of armed UPIDs have
- * one raw lock per CPU, which nests inside the runqueue lock. An event fd that
- * fires is as good as locked until all are woken. Sending, delivery and
- * switching the state take none of these.
+ * Nothing is allocated with one of them held. uintr_receiver::wake_lock is a
+ * raw lock inside which the thread is woken, so nothing takes it inside the
+ * runqueue lock. Sending to who is awake, delivery and switching the state take
+ * none of these.
  */
 
 #include <linux/hrtimer.h>
@@ -54,6 +56,7 @@
 #include <linux/percpu.h>
 #include <linux/poll.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 
@@ -83,6 +86,7 @@ struct uintr_upid {
 
 #define UPID_ON_BIT		0	/* a notification is on its way */
 #define UPID_SN_BIT		1	/* senders do not notify */
+#define UPID_ARMED_BIT		7	/* reserved: SENDUIPI raises #GP */
 
 /* Entry of the User Interrupt Target Table, read by the CPUs. */
 struct uintr_uitt_entry {
@@ -122,27 +126,10 @@ struct uintr_xstate {
 };
 
 /**
- * struct uintr_waiter - a UPID whose notifications go to the kernel
- * @node:	in the list of @cpu
- * @cpu:	where it is armed, UINTR_NOT_ARMED, or UINTR_FIRING
- * @upid:	what is posted to
- * @task:	the thread to wake, NULL for an event fd
- */
-struct uintr_waiter {
-	struct list_head	node;
-	int			cpu;
-	struct uintr_upid	*upid;
-	struct task_struct	*task;
-};
-
-#define UINTR_NOT_ARMED		(-1)
-#define UINTR_FIRING		(-2)	/* until all who wait for it are woken */
-
-/**
  * struct uintr_receiver - target of user interrupts
  * @upid:	what the senders' CPUs see
  * @refs:	one for the thread or event fd, one for each uintr fd and for
- *		each connected sender
+ *		each connected sender, one for each that is waking it
  * @vectors:	vectors that have an fd
  * @lock:	protects @vectors, what follows, and uintr_fd::senders and
  *		uintr_fd::revoked of its fds
@@ -150,6 +137,12 @@ struct uintr_waiter {
  * @dead:	the thread has exited or has unregistered its handler
  * @bindings:	fds that post to it, at most RLIMIT_NOFILE
  * @nr_bindings: how many these are
+ * @ucounts:	whom it is counted for
+ * @event:	it belongs to an event fd, not to a thread
+ * @queue:	who waits for the event fd
+ * @wake_lock:	held while the thread is woken; protects @owner
+ * @owner:	of the thread; NULL when it has gone
+ * @work:	wakes the thread for those who cannot
  */
 struct uintr_receiver {
 	struct uintr_upid	*upid;
@@ -160,6 +153,12 @@ struct uintr_receiver {
 	bool			dead;
 	struct list_head	bindings;
 	unsigned int		nr_bindings;
+	struct ucounts		*ucounts;
+	bool			event;
+	wait_queue_head_t	queue;
+	raw_spinlock_t		wake_lock;
+	struct uintr_task	*owner;
+	struct irq_work		work;
 };
 
 /**
@@ -178,8 +177,9 @@ struct uintr_tick {
  * struct uintr_task - user interrupt state of one thread
  * @x:		image of the registers; stale while the state is loaded
  * @receiver:	NULL while the thread has no handler
- * @waiter:	of the receiver's UPID
+ * @task:	whose it is
  * @flags:	UINTR_HANDLER_FLAG_*
+ * @armed:	the receiver's UPID is, or somebody is about to wake the thread
  * @waiting:	in uintr_wait(), so any user interrupt wakes it
  * @kicked:	one has, and has not been delivered yet
  * @restart_ip:	a system call is to be executed there once more; 0: none
@@ -190,8 +190,9 @@ struct uintr_tick {
 struct uintr_task {
 	struct uintr_xstate	x;
 	struct uintr_receiver	*receiver;
-	struct uintr_waiter	waiter;
+	struct task_struct	*task;
 	unsigned int		flags;
+	bool			armed;
 	bool			waiting;
 	bool			kicked;
 	unsigned long		restart_ip;
@@ -264,33 +265,36 @@ struct uintr_receiver *uintr_receiver_alloc(void);
 void uintr_receiver_put(struct uintr_receiver *receiver);
 void uintr_receiver_kill(struct uintr_receiver *receiver);
 u64 uintr_upid_set_live(struct uintr_upid *upid);
-void uintr_upid_set_armed(struct uintr_upid *upid, unsigned int cpu);
 void uintr_upid_set_silent(struct uintr_upid *upid);
+void uintr_upid_arm(struct uintr_upid *upid);
+void uintr_upid_disarm(struct uintr_upid *upid);
 int uintr_receiver_register(u64 handler, unsigned int flags);
 void uintr_receiver_unregister(void);
 struct uintr_receiver *uintr_current_receiver(void);
 
 /* wait.c */
-void uintr_waiter_init(struct uintr_waiter *w, struct uintr_upid *upid,
-		       struct task_struct *task);
-void uintr_arm(struct uintr_waiter *w);
-void uintr_disarm(struct uintr_waiter *w);
-bool uintr_waiter_pending(struct uintr_waiter *w);
+void uintr_arm(struct uintr_task *u);
+void uintr_disarm(struct uintr_task *u);
+bool uintr_pending(struct uintr_task *u);
+void uintr_wake_init(struct uintr_receiver *receiver);
+void uintr_wake(struct uintr_receiver *receiver);
 long uintr_block_until(ktime_t until);
-int __init uintr_wait_init(void);
 
 /* uitt.c */
+struct uintr_uitt *uintr_uitt_get_current(void);
+int uintr_uitt_adopt(struct uintr_uitt *uitt);
+
+/* sender.c */
 int uintr_sender_register(struct uintr_fd *ufd);
 int uintr_sender_register_self(unsigned int vector);
 int uintr_sender_unregister(unsigned int index);
 int uintr_sender_unregister_fd(struct uintr_fd *ufd);
+bool uintr_sender_post(u64 index);
 void uintr_disconnect(struct uintr_fd *ufd);
 unsigned int uintr_count_senders(struct mm_struct *mm);
+void uintr_uitt_put(struct uintr_uitt *uitt);
 
 /* ipi_fd.c */
-struct uintr_uitt *uintr_uitt_get_current(void);
-int uintr_uitt_adopt(struct uintr_uitt *uitt);
-void uintr_uitt_put(struct uintr_uitt *uitt);
 int uintr_ipi_fd_create(void);
 
 /* fd.c */
@@ -305,10 +309,9 @@ struct uintr_fd *uintr_fd_from_file(struct file *file);
 /* event.c */
 extern const struct file_operations uintr_event_fops;
 int uintr_event_create(unsigned int vector, unsigned int flags);
-void uintr_event_fire(struct uintr_waiter *w);
-void uintr_event_wake(struct uintr_waiter *w);
 
 /* post.c */
+bool uintr_upid_post(struct uintr_upid *upid, unsigned int vector);
 void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector);
 
 /* tick.c */

@@ -2,268 +2,145 @@
 /*
  * User interrupts: waking what is asleep.
  *
- * The UPID of a blocked thread is armed: it names the kernel's wake vector
- * and a CPU, and is in the list of this CPU. The wake interrupt looks for
- * UPIDs in the list that something was posted to. An event fd is armed in the
- * same way while somebody waits for it.
+ * While a thread sleeps its UPID is armed: UPID_ARMED is set, a bit that is
+ * reserved, so that SENDUIPI raises #GP and changes nothing (SDM, SENDUIPI).
+ * The kernel then posts in its place and wakes the receiver (send.c). An event
+ * fd is armed in the same way while somebody waits for it.
  *
- * Why no wake-up is lost. Let A be the exchange in uintr_upid_set_armed(),
- * which clears ON and SN, and P a post, which is one atomic operation too.
+ * So it is the sender who spends the time for a wake-up, in its own context,
+ * where it can be preempted and is charged for it. It finds the receiver by the
+ * index of SENDUIPI. No CPU is interrupted to look for what was posted, and it
+ * does not matter how many others are armed.
  *
- *  P before A	The bit is in PIR when uintr_arm() looks at it after A; or the
- *		CPU moved it to UIRR before the state was saved, and uintr_arm()
- *		looks there too. It sends the wake vector to its own CPU.
- *  A before P	The first such P finds ON and SN clear, and sends the wake
- *		vector to the CPU in whose list the waiter is since before A.
- *		Later posts may find ON set; the same interrupt stands for them.
+ * Why no wake-up is lost. Let A be the setting of the bit, and P a post, by
+ * SENDUIPI or by the kernel, which is one atomic operation on PIR and the bit.
  *
- * The wake interrupt clears ON before it looks at PIR, so a post after its
- * look notifies again. Everything else that clears ON looks at PIR afterwards,
- * so an interrupt that goes to where the waiter has been before can be
- * ignored. tests/models of the emulator's tree has all that as a model.
+ *  P before A	The bit of the vector is in PIR when uintr_arm() looks at it
+ *		after A; or the CPU moved it to UIRR before the state was saved,
+ *		and uintr_arm() looks there too. It has an interrupt wake the
+ *		thread, as it runs inside the runqueue lock.
+ *  A before P	The first such P finds the bit and clears it, and who does that
+ *		wakes the receiver. Later posts find SN and are silent; the same
+ *		wake-up stands for them.
  *
- * A waiter that has fired is not armed and its UPID silent, so a sender cannot
- * keep a CPU busy, and nobody is woken twice for one post before it has been
- * in user mode.
+ * Between that P and its wake-up, what was posted may be taken away again: the
+ * last fd of the vector is closed. Then there is nothing to wake for, but the
+ * thread is still asleep. So thread_wake() sets the bit again before it looks.
+ * tests/models of the emulator's tree has all that as a model.
  *
- * The list lock is taken inside the runqueue lock in uintr_arm(). So the wake
- * interrupt must not wake anybody while it holds it, and collects the threads
- * and event fds. An event fd is "firing" until all who wait for it are awake,
- * and armed again or freed only after that; with PREEMPT_RT irq_work wakes
- * them. The wake interrupt may wake a thread from a sleep that is not
- * interruptible, if that follows one that was; code that sleeps has to expect
- * that anyway (wake_q_add()).
+ * A thread that was woken is silent until it has been in user mode, so a sender
+ * takes one trap for each wake-up, and nobody is woken twice for one post
+ * before that.
  */
 
-#include <linux/cpuhotplug.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
+#include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/wake_q.h>
-
-#include <asm/apic.h>
-#include <asm/idtentry.h>
 
 #include "trace.h"
 #include "uintr.h"
 
-/**
- * struct uintr_armed - what is armed on a CPU
- * @lock:	protects the rest
- * @list:	of struct uintr_waiter
- * @nr:		how many these are
- * @todo:	how many of them, from the front, have not been looked at since
- *		the last wake interrupt
- * @more:	looks at them
- */
-struct uintr_armed {
-	raw_spinlock_t		lock;
-	struct list_head	list;
-	unsigned int		nr;
-	unsigned int		todo;
-	struct irq_work		more;
-};
-
-/* With interrupts off it looks at so many; there may be any number. */
-#define UINTR_SCAN_MAX		64
-
-static DEFINE_PER_CPU(struct uintr_armed, uintr_armed);
-
-void uintr_waiter_init(struct uintr_waiter *w, struct uintr_upid *upid,
-		       struct task_struct *task)
+/* Has a thread something to wake for? The image of an armed one is exact. */
+bool uintr_pending(struct uintr_task *u)
 {
-	INIT_LIST_HEAD(&w->node);
-	w->cpu = UINTR_NOT_ARMED;
-	w->upid = upid;
-	w->task = task;
-}
-
-/* Has @w something to wake for? The image of an armed thread is exact. */
-bool uintr_waiter_pending(struct uintr_waiter *w)
-{
-	struct uintr_task *u = container_of(w, struct uintr_task, waiter);
-
-	return READ_ONCE(w->upid->pir) || (w->task && u->x.state.uirr);
-}
-
-/* Arm @w on this CPU, whose list is locked, if nobody else has been faster. */
-static bool arm_here(struct uintr_waiter *w, struct uintr_armed *armed, int cpu)
-{
-	if (cmpxchg(&w->cpu, UINTR_NOT_ARMED, cpu) != UINTR_NOT_ARMED)
-		return false;
-
-	list_add_tail(&w->node, &armed->list);
-	armed->nr++;
-	uintr_upid_set_armed(w->upid, cpu);
-	trace_uintr_arm(w->task, cpu);
-	/* A list is no place to wake somebody, and maybe w is current. */
-	if (uintr_waiter_pending(w))
-		__apic_send_IPI_self(UINTR_WAKE_VECTOR);
-	return true;
+	return READ_ONCE(u->receiver->upid->pir) || u->x.state.uirr;
 }
 
 /**
- * uintr_arm - have the kernel notified of what is posted
- * @w:	the waiter; stays where it is if it is armed already
+ * uintr_arm - let a user interrupt wake current
+ * @u:		of current, which leaves the CPU; stays armed if it is
  *
- * If something has been posted it fires soon. Several threads may arm an
- * event fd at the same time. One that finds it armed takes the lock of that
- * list, too: if it is about to fire because of what the thread has just read,
- * it has to be armed again after that. One that finds it firing waits, so for
- * an event fd call this with interrupts on and without locks that a wake-up
- * takes.
+ * If something has been posted it wakes soon. Called inside the runqueue lock.
  */
-void uintr_arm(struct uintr_waiter *w)
+void uintr_arm(struct uintr_task *u)
 {
-	struct uintr_armed *armed;
-	unsigned long flags;
-	bool done = false;
-	int here, cpu;
+	if (READ_ONCE(u->armed))
+		return;
 
-	local_irq_save(flags);
-	here = smp_processor_id();
-	while (!done) {
-		cpu = READ_ONCE(w->cpu);
-		if (cpu == UINTR_FIRING) {
-			/* There may be many to wake. */
-			local_irq_restore(flags);
-			cpu_relax();
-			local_irq_save(flags);
-			here = smp_processor_id();
-			continue;
-		}
-		if (cpu == UINTR_NOT_ARMED)
-			cpu = here;
-		armed = per_cpu_ptr(&uintr_armed, cpu);
-		raw_spin_lock(&armed->lock);
-		done = w->cpu == cpu ||
-		       (cpu == here && arm_here(w, armed, cpu));
-		raw_spin_unlock(&armed->lock);
-	}
-	local_irq_restore(flags);
+	WRITE_ONCE(u->armed, true);
+	trace_uintr_arm(current);
+	uintr_upid_arm(u->receiver->upid);
+	if (uintr_pending(u))
+		irq_work_queue(&u->receiver->work);
 }
 
 /**
  * uintr_disarm - undo uintr_arm()
- * @w:	nobody arms it at the same time
+ * @u:		of current
  *
- * The UPID still notifies the kernel, which does not find @w then. When this
- * returns nobody uses @w any more.
+ * When this returns no user interrupt wakes current any more.
  */
-void uintr_disarm(struct uintr_waiter *w)
+void uintr_disarm(struct uintr_task *u)
 {
-	struct uintr_armed *armed;
-	unsigned long flags;
-	int cpu;
+	/* Pairs with thread_wake(), which has said before why it woke. */
+	if (!smp_load_acquire(&u->armed))
+		return;
 
-	/* It may fire, or move to another CPU, before the lock is taken. */
-	while ((cpu = smp_load_acquire(&w->cpu)) != UINTR_NOT_ARMED) {
-		if (cpu == UINTR_FIRING) {
-			cpu_relax();
-			continue;
-		}
-		armed = per_cpu_ptr(&uintr_armed, cpu);
-		raw_spin_lock_irqsave(&armed->lock, flags);
-		if (w->cpu == cpu) {
-			list_del_init(&w->node);
-			armed->nr--;
-			w->cpu = UINTR_NOT_ARMED;
-		}
-		raw_spin_unlock_irqrestore(&armed->lock, flags);
-	}
+	guard(raw_spinlock_irqsave)(&u->receiver->wake_lock);
+	u->armed = false;
+	uintr_upid_disarm(u->receiver->upid);
 }
 
-static void task_fire(struct uintr_waiter *w, struct wake_q_head *wake_q)
+/* The thread of a receiver, if it is still armed and there is something */
+static void thread_wake(struct uintr_receiver *receiver)
 {
-	struct uintr_task *u = container_of(w, struct uintr_task, waiter);
+	struct uintr_task *u;
+
+	guard(raw_spinlock_irqsave)(&receiver->wake_lock);
+
+	u = receiver->owner;
+	if (!u || !u->armed)
+		return;
+	/* As in uintr_arm(): before the look at PIR. */
+	uintr_upid_arm(receiver->upid);
+	if (!uintr_pending(u))
+		return;
+	uintr_upid_disarm(receiver->upid);
 
 	/* No handler will run, so nothing is cut short for its sake. */
-	if (READ_ONCE(w->task->flags) & (PF_EXITING | PF_DUMPCORE))
-		return;
-
-	WRITE_ONCE(u->kicked, true);
-	/* Ends the sleep without a signal, see uintr_end_syscall(). */
-	set_tsk_thread_flag(w->task, TIF_NOTIFY_SIGNAL);
-	wake_q_add(wake_q, w->task);
+	if (!(READ_ONCE(u->task->flags) & (PF_EXITING | PF_DUMPCORE))) {
+		trace_uintr_wake(u->task, receiver->upid->pir);
+		this_cpu_inc(uintr_counts.wakes);
+		WRITE_ONCE(u->kicked, true);
+		/* Ends the sleep without a signal, see uintr_end_syscall(). */
+		set_tsk_thread_flag(u->task, TIF_NOTIFY_SIGNAL);
+		wake_up_state(u->task, TASK_INTERRUPTIBLE);
+	}
+	/* Pairs with uintr_disarm(). */
+	smp_store_release(&u->armed, false);
 }
 
-static void waiter_fire(struct uintr_waiter *w, struct uintr_armed *armed,
-			struct wake_q_head *wake_q, struct list_head *events)
+/* In an interrupt, with PREEMPT_RT as well. */
+static void wake_work(struct irq_work *work)
 {
-	trace_uintr_wake(w->task, w->upid->pir);
+	thread_wake(container_of(work, struct uintr_receiver, work));
+}
+
+/* For uintr_receiver_alloc() */
+void uintr_wake_init(struct uintr_receiver *receiver)
+{
+	raw_spin_lock_init(&receiver->wake_lock);
+	init_waitqueue_head(&receiver->queue);
+	receiver->work = IRQ_WORK_INIT_HARD(wake_work);
+}
+
+/**
+ * uintr_wake - wake a receiver
+ * @receiver:	something has been posted to it
+ *
+ * With interrupts on: any number may wait for an event fd.
+ */
+void uintr_wake(struct uintr_receiver *receiver)
+{
+	if (!receiver->event) {
+		thread_wake(receiver);
+		return;
+	}
+	trace_uintr_wake(NULL, receiver->upid->pir);
 	this_cpu_inc(uintr_counts.wakes);
-	list_del_init(&w->node);
-	armed->nr--;
-	uintr_upid_set_silent(w->upid);
-
-	if (w->task) {
-		task_fire(w, wake_q);
-	} else if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		uintr_event_fire(w);
-	} else {
-		/* An irq_work would be one more interrupt on the way. */
-		list_add_tail(&w->node, events);
-		WRITE_ONCE(w->cpu, UINTR_FIRING);
-		return;
-	}
-	/* Pairs with uintr_disarm(), after which @w may be freed. */
-	smp_store_release(&w->cpu, UINTR_NOT_ARMED);
-}
-
-/* No list is locked any more. Nobody arms or frees them before this is done. */
-static void events_wake(struct list_head *events)
-{
-	struct uintr_waiter *w, *next;
-
-	list_for_each_entry_safe(w, next, events, node) {
-		list_del_init(&w->node);
-		uintr_event_wake(w);
-		/* Pairs with uintr_disarm(), as above. */
-		smp_store_release(&w->cpu, UINTR_NOT_ARMED);
-	}
-}
-
-static void uintr_scan(struct uintr_armed *armed, bool all)
-{
-	struct uintr_waiter *w;
-	DEFINE_WAKE_Q(wake_q);
-	LIST_HEAD(events);
-	unsigned int i;
-
-	raw_spin_lock(&armed->lock);
-	if (all)
-		armed->todo = armed->nr;
-	for (i = 0; i < UINTR_SCAN_MAX && armed->todo; i++) {
-		armed->todo--;
-		w = list_first_entry_or_null(&armed->list, struct uintr_waiter,
-					     node);
-		if (!w)
-			break;
-		list_move_tail(&w->node, &armed->list);
-		/* Before the look at PIR: see above. */
-		if (READ_ONCE(w->upid->status) & BIT(UPID_ON_BIT))
-			clear_bit(UPID_ON_BIT, (unsigned long *)&w->upid->nc);
-		if (uintr_waiter_pending(w))
-			waiter_fire(w, armed, &wake_q, &events);
-	}
-	if (armed->todo)
-		irq_work_queue(&armed->more);
-	raw_spin_unlock(&armed->lock);
-
-	wake_up_q(&wake_q);
-	events_wake(&events);
-}
-
-static void uintr_scan_more(struct irq_work *work)
-{
-	uintr_scan(container_of(work, struct uintr_armed, more), false);
-}
-
-DEFINE_IDTENTRY_SYSVEC(sysvec_uintr_wake)
-{
-	apic_eoi();
-	uintr_scan(this_cpu_ptr(&uintr_armed), true);
+	wake_up_poll(&receiver->queue, EPOLLIN | EPOLLRDNORM);
 }
 
 static long uintr_block_restart(struct restart_block *restart)
@@ -292,7 +169,7 @@ long uintr_block_until(ktime_t until)
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
 		ret = -EINTR;
-		if (uintr_waiter_pending(&u->waiter))
+		if (uintr_pending(u))
 			break;
 		ret = -ERESTART_RESTARTBLOCK;
 		if (signal_pending(current))
@@ -310,50 +187,4 @@ long uintr_block_until(ktime_t until)
 		set_restart_fn(&current->restart_block, uintr_block_restart);
 	}
 	return ret;
-}
-
-/*
- * A CPU goes offline, and all others wait for it with interrupts off. Nobody
- * is armed there any more after this: no user thread runs there.
- */
-static int uintr_cpu_dying(unsigned int cpu)
-{
-	struct uintr_armed *armed = per_cpu_ptr(&uintr_armed, cpu);
-	unsigned int to_cpu = cpumask_any_but(cpu_online_mask, cpu);
-	struct uintr_armed *to = per_cpu_ptr(&uintr_armed, to_cpu);
-	struct uintr_waiter *w;
-
-	raw_spin_lock(&armed->lock);
-	raw_spin_lock_nested(&to->lock, SINGLE_DEPTH_NESTING);
-	list_for_each_entry(w, &armed->list, node) {
-		w->cpu = to_cpu;
-		uintr_upid_set_armed(w->upid, to_cpu);
-	}
-	list_splice_init(&armed->list, &to->list);
-	to->nr += armed->nr;
-	armed->nr = 0;
-	armed->todo = 0;
-	raw_spin_unlock(&to->lock);
-	raw_spin_unlock(&armed->lock);
-
-	/* What was posted before goes there too. */
-	__apic_send_IPI(to_cpu, UINTR_WAKE_VECTOR);
-	return 0;
-}
-
-int __init uintr_wait_init(void)
-{
-	int cpu;
-
-	for_each_possible_cpu(cpu) {
-		struct uintr_armed *armed = per_cpu_ptr(&uintr_armed, cpu);
-
-		raw_spin_lock_init(&armed->lock);
-		INIT_LIST_HEAD(&armed->list);
-		armed->more = IRQ_WORK_INIT_HARD(uintr_scan_more);
-	}
-
-	return cpuhp_setup_state_nocalls(CPUHP_AP_X86_UINTR_DYING,
-					 "x86/uintr:dying", NULL,
-					 uintr_cpu_dying);
 }
