@@ -492,7 +492,8 @@ void fuzz_reset_cpu(void)
     pdpt = (uint64_t *)(pml4[0] & ~0xfffull);
     pd = (uint64_t *)(pdpt[WINDOW >> 30] & ~0xfffull);
     pd[2] = HPET | PTE_P | PTE_W | PTE_U;
-    pd[3] = ECAM | PTE_P | PTE_W | PTE_U | 0x80;
+    /* Not the user's: op_device() writes with CR4.SMAP set as well */
+    pd[3] = ECAM | PTE_P | PTE_W | 0x80;
     /* The last page of all: an area may go on at 0 from there */
     pml4[511] = (uint64_t)top[0] | PTE_P | PTE_W | PTE_U;
     top[0][511] = (uint64_t)top[1] | PTE_P | PTE_W | PTE_U;
