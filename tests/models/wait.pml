@@ -129,7 +129,7 @@ inline wake_up_thread()
  * be kicked when it is through there, and then it would not be ARMED in its
  * next sleep.
  */
-inline thread_wake()
+inline wake_thread()
 {
 	if
 	:: atomic { !locked && u_armed -> locked = true; armed = REARMED };
@@ -190,7 +190,7 @@ active proctype senduipi()
 				fi
 			}
 			if
-			:: wake -> thread_wake(); wake = 0
+			:: wake -> wake_thread(); wake = 0
 			:: else
 			fi
 		fi
@@ -201,7 +201,7 @@ active proctype senduipi()
 
 /*
  * uintr_post(), the same update. But the kernel writes the ICR later, when the
- * receiver may have moved. And it cannot wake, so an interrupt does.
+ * receiver may have moved. It wakes at any later time, as work() does.
  *
  * TWO_STEP_POST is how others did it: PIR first, ON next. A receiver that
  * keeps to the protocol survives that as well.
@@ -239,7 +239,7 @@ active proctype work()
 {
 end:	do
 	:: atomic { irq_work -> irq_work = false };
-		thread_wake()
+		wake_thread()
 	od
 }
 

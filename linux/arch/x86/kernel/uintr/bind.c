@@ -44,7 +44,7 @@ struct uintr_bind_wait {
  * @pt:		for adding ourselves to the file's wait queues
  * @waits:	our entries in these
  * @error:	-ENOMEM if one could not be made
- * @ucounts:	whom it is counted for
+ * @ucounts:	whom it is counted for; NULL if there are too many
  */
 struct uintr_binding {
 	struct list_head	node;
@@ -119,6 +119,8 @@ static void binding_free(struct uintr_binding *b)
 		kfree(w);
 	}
 	fput(b->file);
+	if (b->ucounts)
+		dec_ucount(b->ucounts, UCOUNT_UINTR_BINDINGS);
 	kfree(b);
 }
 
@@ -126,7 +128,6 @@ static void binding_remove(struct uintr_binding *b)
 {
 	list_del(&b->node);
 	b->ufd->receiver->nr_bindings--;
-	dec_ucount(b->ucounts, UCOUNT_UINTR_BINDINGS);
 	binding_free(b);
 }
 
@@ -153,16 +154,16 @@ static int binding_install(struct uintr_binding *b)
 	if (uintr_fd_shut(b->ufd))
 		return -ESHUTDOWN;
 	old = binding_find(b->ufd, b->file);
-	if (old)
-		binding_remove(old);
 	/* Who binds and closes must not keep more open than with open(). */
-	if (receiver->nr_bindings >= rlimit(RLIMIT_NOFILE))
+	if (!old && receiver->nr_bindings >= rlimit(RLIMIT_NOFILE))
 		return -EMFILE;
-	/* Who wakes the file's pollers pays for each of its bindings. */
-	b->ucounts = inc_ucount(current_user_ns(), current_euid(),
-				UCOUNT_UINTR_BINDINGS);
+	/* Who changes one at the limit has no place for two. */
+	if (old && !b->ucounts)
+		swap(old->ucounts, b->ucounts);
 	if (!b->ucounts)
 		return -ENOSPC;
+	if (old)
+		binding_remove(old);
 	receiver->nr_bindings++;
 	list_add(&b->node, &receiver->bindings);
 	return 0;
@@ -205,6 +206,9 @@ int uintr_bind_file(struct uintr_fd *ufd, struct file *file, __poll_t events)
 	b->ufd = ufd;
 	b->file = get_file(file);
 	b->events = events | EPOLLERR | EPOLLHUP;
+	/* Who wakes the file's pollers pays for each of its bindings. */
+	b->ucounts = inc_ucount(current_user_ns(), current_euid(),
+				UCOUNT_UINTR_BINDINGS);
 	init_poll_funcptr(&b->pt, binding_queue);
 	b->pt._key = b->events;
 

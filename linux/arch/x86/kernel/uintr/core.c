@@ -50,7 +50,7 @@ static bool uintr_usable(void)
 	if (!(supervisor & XFEATURE_MASK_UINTR) ||
 	    size != sizeof(struct uintr_state))
 		unused_reason = "the CPU has no XSAVES component for them";
-	/* For uintr_post_vector() */
+	/* For uintr_upid_post() */
 	else if (!system_has_cmpxchg128())
 		unused_reason = "the CPU has no CMPXCHG16B";
 	else
@@ -128,7 +128,7 @@ early_initcall(uintr_init);
 /*
  * A notification whose receiver has left this CPU, or has been saved and not
  * yet been loaded again. It is not lost: the receiver's next uintr_load()
- * clears ON and collects what was posted, and so does whoever waits for it.
+ * clears ON and collects what was posted.
  *
  * There is one exception. While a VMX guest runs, its host's state is still
  * loaded, and an external interrupt ends the guest before its vector is looked

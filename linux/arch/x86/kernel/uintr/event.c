@@ -39,7 +39,7 @@ static void event_arm(struct uintr_fd *ufd)
 	trace_uintr_arm(NULL);
 	uintr_upid_arm(receiver->upid);
 	if (READ_ONCE(receiver->upid->pir))
-		uintr_wake(receiver);
+		uintr_wake_event(receiver);
 }
 
 /*

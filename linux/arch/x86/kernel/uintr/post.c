@@ -80,13 +80,13 @@ bool uintr_upid_post(struct uintr_upid *upid, unsigned int vector)
  * @receiver:	whose vector it is, not that of an event fd
  * @vector:	0..63
  *
- * For any context, so an interrupt wakes the thread.
+ * For any context that may wake a thread, except NMI.
  */
 void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector)
 {
 	this_cpu_inc(uintr_counts.posts);
 	if (uintr_upid_post(receiver->upid, vector))
-		irq_work_queue(&receiver->work);
+		uintr_wake_thread(receiver);
 }
 
 /**
@@ -114,8 +114,8 @@ EXPORT_SYMBOL_GPL(uintr_fget);
  * uintr_post - send a user interrupt
  * @file:	what uintr_fget() has returned
  *
- * For any context but NMI. Without effect if the receiver is gone or has
- * revoked it.
+ * For any context that may wake a thread, except NMI. Without effect if the
+ * receiver is gone or has revoked it.
  */
 void uintr_post(struct file *file)
 {

@@ -33,7 +33,8 @@ static void receiver_free(struct uintr_receiver *receiver)
 {
 	if (receiver->ucounts)
 		dec_ucount(receiver->ucounts, UCOUNT_UINTR_RECEIVERS);
-	kfree(receiver);
+	/* Whoever ran its irq_work may still be about to say that it is done. */
+	kfree_rcu(receiver, rcu);
 }
 
 /**
@@ -86,7 +87,7 @@ void uintr_receiver_put(struct uintr_receiver *receiver)
 
 /**
  * uintr_receiver_kill - the thread or event fd of a receiver goes
- * @receiver:	neither live nor armed any more
+ * @receiver:	of a thread: neither live nor armed any more
  *
  * Senders do not fault. They go on posting to the UPID until its fds are
  * closed, but nobody can connect any more. Takes away the reference of the
@@ -143,7 +144,7 @@ void uintr_upid_set_silent(struct uintr_upid *upid)
 
 /**
  * uintr_upid_arm - let SENDUIPI trap
- * @upid:	is silent; for an event fd it may be armed
+ * @upid:	is silent, or armed already
  *
  * The caller has to look at PIR afterwards, for the same reason as above.
  */

@@ -6,6 +6,10 @@
  * does what it would have done, wakes the receiver and goes on behind it.
  */
 
+#include <linux/kdebug.h>
+#include <linux/ptrace.h>
+
+#include <asm/debugreg.h>
 #include <asm/insn.h>
 #include <asm/insn-eval.h>
 #include <asm/ptrace.h>
@@ -19,9 +23,10 @@ static bool senduipi_decode(struct pt_regs *regs, struct insn *insn, u64 *index)
 	unsigned char buf[MAX_INSN_SIZE];
 	int len, offset;
 
-	/* 0F C7 /6 of a register; without F3 it is RDRAND, which has no #GP. */
+	/* F3 0F C7 /6 of a register; RDRAND is the same without F3. */
 	len = insn_fetch_from_user(regs, buf);
 	if (len <= 0 || !insn_decode_from_regs(insn, regs, buf, len) ||
+	    !insn_has_rep_prefix(insn) ||
 	    insn->opcode.bytes[0] != 0x0f || insn->opcode.bytes[1] != 0xc7 ||
 	    X86_MODRM_REG(insn->modrm.value) != 6 ||
 	    X86_MODRM_MOD(insn->modrm.value) != 3)
@@ -32,6 +37,17 @@ static bool senduipi_decode(struct pt_regs *regs, struct insn *insn, u64 *index)
 		return false;
 	*index = *(unsigned long *)((char *)regs + offset);
 	return true;
+}
+
+/* Behind the instruction, for a debugger or a uprobe that steps over it */
+static void senduipi_stepped(struct pt_regs *regs)
+{
+	unsigned long dr6 = DR_STEP;
+
+	current->thread.virtual_dr6 = DR_STEP;
+	if (notify_die(DIE_DEBUG, "debug", regs, (long)&dr6, 0, SIGTRAP) !=
+	    NOTIFY_STOP)
+		send_sigtrap(regs, 0, TRAP_TRACE);
 }
 
 /**
@@ -59,6 +75,6 @@ bool uintr_fixup_gp(struct pt_regs *regs)
 	/* The fault has set it, to be resumed here without a breakpoint. */
 	regs->flags &= ~X86_EFLAGS_RF;
 	if (regs->flags & X86_EFLAGS_TF)
-		send_sigtrap(regs, 0, TRAP_TRACE);
+		senduipi_stepped(regs);
 	return true;
 }

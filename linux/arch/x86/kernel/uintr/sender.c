@@ -46,9 +46,19 @@ static void sender_free(struct uintr_sender *sender)
 	kfree(sender);
 }
 
+/* What uintr_sender_post() finds at an index */
+static void uitt_set_sender(struct uintr_uitt *uitt, int index,
+			    struct uintr_sender *sender)
+{
+	lockdep_assert_held(&uitt->lock);
+	guard(raw_spinlock_irqsave)(&uitt->post_lock);
+	uitt->senders[index] = sender;
+}
+
 /* When this returns no CPU uses these entries any more, and they are free. */
 static void uitt_disconnect(struct uintr_uitt *uitt, const unsigned long *which)
 {
+	struct uintr_sender *sender;
 	unsigned int i;
 
 	lockdep_assert_held(&uitt->lock);
@@ -59,8 +69,9 @@ static void uitt_disconnect(struct uintr_uitt *uitt, const unsigned long *which)
 		WRITE_ONCE(uitt->table[i].ctrl, 0);
 	uintr_uitt_synchronize(uitt);
 	for_each_set_bit(i, which, UINTR_NR_SENDERS) {
-		sender_free(uitt->senders[i]);
-		uitt->senders[i] = NULL;
+		sender = uitt->senders[i];
+		uitt_set_sender(uitt, i, NULL);
+		sender_free(sender);
 	}
 }
 
@@ -171,7 +182,7 @@ static int sender_connect(struct uintr_sender *sender)
 
 	if (!sender_join(sender))
 		return -ESHUTDOWN;
-	uitt->senders[index] = sender;
+	uitt_set_sender(uitt, index, sender);
 
 	entry = &uitt->table[index];
 	entry->upid_addr = (unsigned long)sender->receiver->upid;
@@ -349,8 +360,10 @@ void uintr_disconnect(struct uintr_fd *ufd)
  * uintr_sender_post - post as SENDUIPI of current would do
  * @index:	its operand
  *
- * May sleep, and wakes the receiver. Who ends a connection waits for the post,
- * but not for those who are woken by it.
+ * Wakes the receiver. After the post all other senders are silent, and count on
+ * us. So a thread is woken before we can be preempted, by one of them for
+ * example; and there is no mutex that another user may hold. For an event fd
+ * that cannot be had with PREEMPT_RT, where its queue has a lock that sleeps.
  *
  * Return: false if there is no connection
  */
@@ -359,22 +372,25 @@ bool uintr_sender_post(u64 index)
 	struct uintr_uitt *uitt = uintr_uitt_of(current->mm);
 	struct uintr_receiver *receiver;
 	struct uintr_sender *sender;
-	bool armed;
 
 	if (!uitt || index >= UINTR_NR_SENDERS)
 		return false;
 	index = array_index_nospec(index, UINTR_NR_SENDERS);
 
-	scoped_guard(mutex, &uitt->lock) {
+	scoped_guard(raw_spinlock_irqsave, &uitt->post_lock) {
 		sender = uitt->senders[index];
 		if (!sender)
 			return false;
 		receiver = sender->receiver;
+		if (!uintr_upid_post(receiver->upid, sender->vector))
+			return true;
+		if (!receiver->event) {
+			uintr_wake_thread(receiver);
+			return true;
+		}
 		refcount_inc(&receiver->refs);
-		armed = uintr_upid_post(receiver->upid, sender->vector);
 	}
-	if (armed)
-		uintr_wake(receiver);
+	uintr_wake_event(receiver);
 	uintr_receiver_put(receiver);
 	return true;
 }

@@ -37,16 +37,16 @@
  * Locks, in the order in which they are taken:
  *
  *	uintr_uitt::lock	the connections in one table. Held while CPUs
- *				are interrupted, and by nobody who exits.
+ *				are interrupted, so not taken by exit_mmap().
  *	uintr_receiver::lock	the connections with one receiver. Also taken
  *				below mmap_lock, when an mm goes.
  *	task_lock()		who looks at a thread's state in /proc while
  *				that comes or goes; the last one
  *
- * Nothing is allocated with one of them held. uintr_receiver::wake_lock is a
- * raw lock inside which the thread is woken, so nothing takes it inside the
- * runqueue lock. Sending to who is awake, delivery and switching the state take
- * none of these.
+ * Nothing is allocated with one of them held. uintr_uitt::post_lock and, inside
+ * it, uintr_receiver::wake_lock are raw locks inside which the thread is woken,
+ * so nothing takes them inside the runqueue lock. Sending to who is awake and
+ * delivery take no lock at all.
  */
 
 #include <linux/hrtimer.h>
@@ -129,7 +129,7 @@ struct uintr_xstate {
  * struct uintr_receiver - target of user interrupts
  * @upid:	what the senders' CPUs see
  * @refs:	one for the thread or event fd, one for each uintr fd and for
- *		each connected sender, one for each that is waking it
+ *		each connected sender, one for each that wakes an event fd
  * @vectors:	vectors that have an fd
  * @lock:	protects @vectors, what follows, and uintr_fd::senders and
  *		uintr_fd::revoked of its fds
@@ -142,7 +142,8 @@ struct uintr_xstate {
  * @queue:	who waits for the event fd
  * @wake_lock:	held while the thread is woken; protects @owner
  * @owner:	of the thread; NULL when it has gone
- * @work:	wakes the thread for those who cannot
+ * @work:	wakes the thread for uintr_arm(), which cannot
+ * @rcu:	frees it when no interrupt uses @work any more
  */
 struct uintr_receiver {
 	struct uintr_upid	*upid;
@@ -159,6 +160,7 @@ struct uintr_receiver {
 	raw_spinlock_t		wake_lock;
 	struct uintr_task	*owner;
 	struct irq_work		work;
+	struct rcu_head		rcu;
 };
 
 /**
@@ -277,7 +279,8 @@ void uintr_arm(struct uintr_task *u);
 void uintr_disarm(struct uintr_task *u);
 bool uintr_pending(struct uintr_task *u);
 void uintr_wake_init(struct uintr_receiver *receiver);
-void uintr_wake(struct uintr_receiver *receiver);
+void uintr_wake_thread(struct uintr_receiver *receiver);
+void uintr_wake_event(struct uintr_receiver *receiver);
 long uintr_block_until(ktime_t until);
 
 /* uitt.c */

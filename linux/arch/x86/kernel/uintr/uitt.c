@@ -43,6 +43,7 @@ static struct uintr_uitt *uitt_alloc(void)
 	refcount_set(&uitt->refs, 1);
 	uitt->owner = current->mm;
 	mutex_init(&uitt->lock);
+	raw_spin_lock_init(&uitt->post_lock);
 	return uitt;
 }
 
@@ -152,8 +153,8 @@ void uintr_uitt_synchronize(struct uintr_uitt *uitt)
  *
  * The process may have got its table from another thread, or after this
  * thread was last in user mode; or its state is in memory, and what was a
- * system call to be restarted has become SENDUIPI. There is no need to look at the
- * instruction: with the table loaded it either works now or faults again.
+ * system call to be restarted has become SENDUIPI. There is no need to look at
+ * the instruction: with the table loaded it either works now or faults again.
  *
  * Return: true to execute the instruction again
  */

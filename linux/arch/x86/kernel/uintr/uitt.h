@@ -6,6 +6,7 @@
 
 #include <linux/mutex.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 
 #include "uintr.h"
 
@@ -18,7 +19,9 @@ struct uintr_sender;
  *		when that is gone
  * @lock:	protects all that follows
  * @table:	what the CPUs read
- * @senders:	the connections behind its entries
+ * @senders:	the connections behind its entries; changed with @post_lock,
+ *		too, which alone is enough to post by one
+ * @post_lock:	a raw lock: inside it the receiver is woken
  */
 struct uintr_uitt {
 	refcount_t		refs;
@@ -26,6 +29,7 @@ struct uintr_uitt {
 	struct mutex		lock;
 	struct uintr_uitt_entry	*table;
 	struct uintr_sender	*senders[UINTR_NR_SENDERS];
+	raw_spinlock_t		post_lock;
 };
 
 struct uintr_uitt *uintr_uitt_of(struct mm_struct *mm);

@@ -2,31 +2,32 @@
 /*
  * User interrupts: waking what is asleep.
  *
- * While a thread sleeps its UPID is armed: UPID_ARMED is set, a bit that is
+ * While a thread sleeps its UPID is armed: UPID_ARMED_BIT is set, which is
  * reserved, so that SENDUIPI raises #GP and changes nothing (SDM, SENDUIPI).
  * The kernel then posts in its place and wakes the receiver (send.c). An event
  * fd is armed in the same way while somebody waits for it.
  *
  * So it is the sender who spends the time for a wake-up, in its own context,
- * where it can be preempted and is charged for it. It finds the receiver by the
- * index of SENDUIPI. No CPU is interrupted to look for what was posted, and it
- * does not matter how many others are armed.
+ * and is charged for it. It finds the receiver by the index of SENDUIPI. No CPU
+ * is interrupted to look for what was posted, and it does not matter how many
+ * others are armed. What the kernel posts has its receiver woken by the same
+ * functions.
  *
  * Why no wake-up is lost. Let A be the setting of the bit, and P a post, by
  * SENDUIPI or by the kernel, which is one atomic operation on PIR and the bit.
  *
  *  P before A	The bit of the vector is in PIR when uintr_arm() looks at it
  *		after A; or the CPU moved it to UIRR before the state was saved,
- *		and uintr_arm() looks there too. It has an interrupt wake the
- *		thread, as it runs inside the runqueue lock.
+ *		and uintr_arm() looks there too. As it runs inside the runqueue
+ *		lock, it leaves the wake-up to an interrupt of this CPU.
  *  A before P	The first such P finds the bit and clears it, and who does that
  *		wakes the receiver. Later posts find SN and are silent; the same
  *		wake-up stands for them.
  *
  * Between that P and its wake-up, what was posted may be taken away again: the
  * last fd of the vector is closed. Then there is nothing to wake for, but the
- * thread is still asleep. So thread_wake() sets the bit again before it looks.
- * tests/models of the emulator's tree has all that as a model.
+ * thread is still asleep. So uintr_wake_thread() sets the bit again before it
+ * looks. tests/models of the emulator's tree has all that as a model.
  *
  * A thread that was woken is silent until it has been in user mode, so a sender
  * takes one trap for each wake-up, and nobody is woken twice for one post
@@ -74,7 +75,7 @@ void uintr_arm(struct uintr_task *u)
  */
 void uintr_disarm(struct uintr_task *u)
 {
-	/* Pairs with thread_wake(), which has said before why it woke. */
+	/* Pairs with uintr_wake_thread(), which has said before why it woke. */
 	if (!smp_load_acquire(&u->armed))
 		return;
 
@@ -83,8 +84,13 @@ void uintr_disarm(struct uintr_task *u)
 	uintr_upid_disarm(u->receiver->upid);
 }
 
-/* The thread of a receiver, if it is still armed and there is something */
-static void thread_wake(struct uintr_receiver *receiver)
+/**
+ * uintr_wake_thread - wake a thread, if it is still armed and has a reason
+ * @receiver:	of the thread; something has been posted to it
+ *
+ * For any context that may wake a thread, so not inside the runqueue lock.
+ */
+void uintr_wake_thread(struct uintr_receiver *receiver)
 {
 	struct uintr_task *u;
 
@@ -115,7 +121,7 @@ static void thread_wake(struct uintr_receiver *receiver)
 /* In an interrupt, with PREEMPT_RT as well. */
 static void wake_work(struct irq_work *work)
 {
-	thread_wake(container_of(work, struct uintr_receiver, work));
+	uintr_wake_thread(container_of(work, struct uintr_receiver, work));
 }
 
 /* For uintr_receiver_alloc() */
@@ -127,17 +133,13 @@ void uintr_wake_init(struct uintr_receiver *receiver)
 }
 
 /**
- * uintr_wake - wake a receiver
- * @receiver:	something has been posted to it
+ * uintr_wake_event - wake all who wait for an event fd
+ * @receiver:	of the event fd; something has been posted to it
  *
- * With interrupts on: any number may wait for an event fd.
+ * In a thread, whose time it takes, as that of who writes to an eventfd.
  */
-void uintr_wake(struct uintr_receiver *receiver)
+void uintr_wake_event(struct uintr_receiver *receiver)
 {
-	if (!receiver->event) {
-		thread_wake(receiver);
-		return;
-	}
 	trace_uintr_wake(NULL, receiver->upid->pir);
 	this_cpu_inc(uintr_counts.wakes);
 	wake_up_poll(&receiver->queue, EPOLLIN | EPOLLRDNORM);
