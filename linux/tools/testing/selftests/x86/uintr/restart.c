@@ -190,19 +190,21 @@ TEST_F(restart, posted_while_stopped)
 	let_go(self->pid);
 }
 
-/* Have it stop when only the instruction SYSCALL is left to do. */
+/* Have it stop when only the instruction SYSCALL is left to do, by an INT3. */
 static struct user_regs_struct stop_at_syscall(pid_t pid)
 {
-	unsigned long long syscall = registers(pid).rip - 2;
-	size_t dr0 = offsetof(struct user, u_debugreg[0]);
-	size_t dr7 = offsetof(struct user, u_debugreg[7]);
+	struct user_regs_struct regs = registers(pid);
+	unsigned long long syscall = regs.rip - 2;
+	long text = ptrace(PTRACE_PEEKTEXT, pid, syscall, NULL);
 
-	WANT(ptrace(PTRACE_POKEUSER, pid, dr0, syscall), 0);
-	WANT(ptrace(PTRACE_POKEUSER, pid, dr7, 1), 0);
+	WANT(ptrace(PTRACE_POKETEXT, pid, syscall, (text & ~0xffl) | 0xcc), 0);
 	go_on(PTRACE_CONT, pid, SIGTRAP);
-	WANT(ptrace(PTRACE_POKEUSER, pid, dr7, 0), 0);
-	WANT(registers(pid).rip, syscall);
-	return registers(pid);
+	WANT(ptrace(PTRACE_POKETEXT, pid, syscall, text), 0);
+	regs = registers(pid);
+	WANT(regs.rip, syscall + 1);
+	regs.rip = syscall;
+	WANT(ptrace(PTRACE_SETREGS, pid, NULL, &regs), 0);
+	return regs;
 }
 
 /* Posted when only the instruction SYSCALL is left to do */
