@@ -71,6 +71,11 @@ ap_start:
         cli
         xor %ax, %ax
         mov %ax, %ds
+        /*
+         * No vectors at all until cpu_main() has some: what is at 0 may be
+         * anything, and an NMI must not go there. It resets the machine.
+         */
+        lidtl AP_START + ap_idtr - ap_start
         lgdtl AP_START + ap_gdtr - ap_start
         mov $0x11, %eax
         mov %eax, %cr0
@@ -78,6 +83,9 @@ ap_start:
 ap_gdtr:
         .short boot_gdt_end - boot_gdt - 1
         .long boot_gdt
+ap_idtr:
+        .short 0
+        .long 0
 ap_start_end:
 
         .code64

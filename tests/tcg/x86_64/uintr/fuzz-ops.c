@@ -367,6 +367,7 @@ static void op_init(struct dice *d)
             pause();
         }
         if (!one_in(d, 4)) {
+            copy_ap_start();    /* what is in low memory is never safe */
             apic_send(apic_id_of(cpu), 0x4600 | AP_START >> 12);
         }
     }

@@ -166,7 +166,7 @@ static void watch(unsigned cpu)
         /* Its own APIC may have another ID, or be in another mode. */
         apic_send(apic_id_of(cpu), w->patience >> 26 ? 0xc4500 : 0x4500);
     } else {
-        copy_ap_start();        /* what is in low memory is never safe */
+        copy_ap_start();        /* see op_init() */
         apic_send(apic_id_of(cpu), (w->patience >> 26 ? 0xc4600 : 0x4600) |
                   AP_START >> 12);
         w->patience *= 2;
