@@ -6,6 +6,7 @@
 #include <linux/export.h>
 #include <linux/file.h>
 #include <linux/irq_work.h>
+#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/smp.h>
 #include <linux/uintr.h>
@@ -84,6 +85,8 @@ bool uintr_upid_post(struct uintr_upid *upid, unsigned int vector)
  */
 void uintr_post_vector(struct uintr_receiver *receiver, unsigned int vector)
 {
+	/* After the post other senders are silent: uintr_wake_thread(). */
+	guard(preempt)();
 	this_cpu_inc(uintr_counts.posts);
 	if (uintr_upid_post(receiver->upid, vector))
 		uintr_wake_thread(receiver);

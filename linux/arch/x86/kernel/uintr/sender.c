@@ -360,10 +360,9 @@ void uintr_disconnect(struct uintr_fd *ufd)
  * uintr_sender_post - post as SENDUIPI of current would do
  * @index:	its operand
  *
- * Wakes the receiver. After the post all other senders are silent, and count on
- * us. So a thread is woken before we can be preempted, by one of them for
- * example; and there is no mutex that another user may hold. For an event fd
- * that cannot be had with PREEMPT_RT, where its queue has a lock that sleeps.
+ * Wakes the receiver: a thread before we can be preempted, and without a mutex
+ * that another user may hold, see uintr_wake_thread(). For an event fd that
+ * cannot be had with PREEMPT_RT, where its queue has a lock that sleeps.
  *
  * Return: false if there is no connection
  */

@@ -36,6 +36,7 @@
 
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
+#include <linux/lockdep.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -88,12 +89,15 @@ void uintr_disarm(struct uintr_task *u)
  * uintr_wake_thread - wake a thread, if it is still armed and has a reason
  * @receiver:	of the thread; something has been posted to it
  *
- * For any context that may wake a thread, so not inside the runqueue lock.
+ * For any context that may wake a thread, so not inside the runqueue lock. All
+ * other senders are silent since the post, and count on us. So who posts must
+ * not be preempted between the two.
  */
 void uintr_wake_thread(struct uintr_receiver *receiver)
 {
 	struct uintr_task *u;
 
+	lockdep_assert_preemption_disabled();
 	guard(raw_spinlock_irqsave)(&receiver->wake_lock);
 
 	u = receiver->owner;

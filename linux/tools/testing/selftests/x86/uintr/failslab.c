@@ -146,6 +146,20 @@ static long do_bind(void)
 	return uintr_bind(fd, bound, EPOLLIN, 0);
 }
 
+/* When it fails the two are bound as before. */
+static long do_bind_again(void)
+{
+	long ret = do_bind();
+	int error = errno;
+	uint64_t one = 1;
+
+	handled[3] = 0;
+	WANT(write(bound, &one, sizeof(one)), sizeof(one));
+	WAIT_UNTIL(handled[3]);
+	errno = error;
+	return ret;
+}
+
 static long do_ipi_fd(void)
 {
 	return uintr_ipi_fd(0);
@@ -203,6 +217,7 @@ static void everything(void)
 	fail_each(do_register_event_sender);
 	self = fail_each(do_register_self);
 	fail_each(do_bind);
+	fail_each(do_bind_again);
 	table_fd = fail_each(do_ipi_fd);
 	fail_each(do_register_ring);
 	pthread_join(start(send_first, NULL), NULL);

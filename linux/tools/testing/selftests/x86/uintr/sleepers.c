@@ -3,8 +3,10 @@
  * SENDUIPI to receivers that are asleep: who sends does all the work, and that
  * of one wake-up for each that is woken, however many there are.
  */
+#include <linux/perf_event.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/user.h>
 
 #include "event.h"
@@ -206,6 +208,58 @@ TEST(single_step)
 	WANT(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
 	WANT(join_child(pid), 0);
 	WANT(read_event(step_fd), 1 << 3);
+}
+
+/* Where in its file the code of this program is */
+static uint64_t file_offset(const char *code)
+{
+	unsigned long start, end, offset;
+	uint64_t found = 0;
+	char line[512];
+	FILE *f = fopen("/proc/self/maps", "r");
+
+	WANT(f == NULL, false);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx %*s %lx", &start, &end, &offset) == 3 &&
+		    start <= (unsigned long)code && (unsigned long)code < end)
+			found = (unsigned long)code - start + offset;
+	}
+	fclose(f);
+	WANT(found > 0, true);
+	return found;
+}
+
+/* A uprobe at code of this program; read() tells how often it was hit. */
+static int uprobe_at(const char *code)
+{
+	struct perf_event_attr attr = { .size = sizeof(attr) };
+	char path[256] = "";
+	FILE *f = fopen("/sys/bus/event_source/devices/uprobe/type", "r");
+
+	if (!f)
+		return -1;
+	WANT(fscanf(f, "%u", &attr.type), 1);
+	fclose(f);
+	WANT(readlink("/proc/self/exe", path, sizeof(path) - 1) > 0, true);
+	attr.uprobe_path = (unsigned long)path;
+	attr.probe_offset = file_offset(code);
+	return WANT_OK(syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0));
+}
+
+/* The kernel steps over a copy of the instruction: no signal comes of that */
+TEST(uprobe)
+{
+	int fd = event_fd(3, O_NONBLOCK), probe = uprobe_at(senduipi_insn);
+	uint64_t hits;
+
+	if (probe < 0)
+		SKIP(return, "no CONFIG_UPROBE_EVENTS");
+	WANT(uintr_register_sender(fd, 0), 0);
+	WANT(readable(fd), false);
+	WANT(senduipi_try(0), 0);
+	WANT(read_event(fd), 1 << 3);
+	WANT(read(probe, &hits, sizeof(hits)), sizeof(hits));
+	WANT(hits, 1);
 }
 
 TEST_HARNESS_MAIN
