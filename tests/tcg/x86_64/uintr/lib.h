@@ -48,6 +48,7 @@ void test_skip(const char *why);
 void machine_reset(void) __attribute__((noreturn));
 bool after_reset(void);
 void resets_are_fine(void);     /* also one that nobody asked for is a reset */
+extern volatile bool crashes_are_fine;  /* an exception in ring 0 resets, too */
 bool machine_migrate(void);
 
 void printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

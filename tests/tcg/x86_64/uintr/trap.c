@@ -17,6 +17,7 @@ struct uarea uareas[MAX_CPUS];
 unsigned nr_cpus = 1;
 void (*volatile trap_handler[256])(struct ctx *);
 void (*volatile cpu_restarted)(void *);
+volatile bool crashes_are_fine;
 static struct {
     uint64_t lo, hi;
 } idt[256] __attribute__((aligned(16)));
@@ -190,6 +191,9 @@ void trap(struct ctx *f)
     } else if (v < 32) {
         printf("# exception %u, error %lx, cr2 %lx\n", (unsigned)v, f->error,
                read_cr2());
+        if (crashes_are_fine) {
+            machine_reset();
+        }
         die("an exception in ring 0, vector, RIP, RSP", v, f->rip, f->rsp);
     } else {
         cpu->irqs[v]++;
