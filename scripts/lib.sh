@@ -18,6 +18,32 @@ die()
     exit 1
 }
 
+# arguments MIN MAX "$@": print the head comment if that is --help; else there
+# must be so many words, and the first must not look like an option
+arguments()
+{
+    min=$1
+    max=$2
+    shift 2
+    case ${1-} in
+    -h | --help)
+        sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
+        exit 0
+        ;;
+    -*) die "what is $1? Try --help" ;;
+    esac
+    [ $# -ge "$min" ] || die "$# arguments are too few, try --help"
+    [ $# -le "$max" ] || die "$# arguments are too many, try --help"
+}
+
+# build_folder FOLDER: set $build to its full path
+build_folder()
+{
+    [ -f "$1/config.sh" ] ||
+        die "$1 is not a build folder: run $top/configure there"
+    build=$(cd "$1" && pwd)
+}
+
 # pin_of PACKAGE: set $version and $accept from the pin file
 pin_of()
 {
