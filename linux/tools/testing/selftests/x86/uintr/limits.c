@@ -8,12 +8,9 @@
 
 #define LIMIT	20
 
-static const char *limit_path;
-static long limit_before;
-
-static long limit_get(void)
+static long limit_get(const char *path)
 {
-	FILE *f = fopen(limit_path, "r");
+	FILE *f = fopen(path, "r");
 	long value = -1;
 
 	WANT(f == NULL, false);
@@ -22,21 +19,36 @@ static long limit_get(void)
 	return value;
 }
 
-static void limit_set(long value)
+static void limit_set(const char *path, long value)
 {
-	FILE *f = fopen(limit_path, "w");
+	FILE *f = fopen(path, "w");
 
 	WANT(f == NULL, false);
 	WANT(fprintf(f, "%ld\n", value) > 0, true);
 	WANT(fclose(f), 0);
 }
 
-/* A test that fails leaves it as it is: then there is more that is wrong. */
-static void limit_lower(const char *path)
+/*
+ * While a process holds all that its user may have, others of the same and of
+ * another user try. A test that fails leaves the limit as it is: then there is
+ * more that is wrong.
+ */
+static void limit(const char *path, void (*take)(void), void (*same)(void),
+		  void (*other)(void))
 {
-	limit_path = path;
-	limit_before = limit_get();
-	limit_set(LIMIT);
+	long before = limit_get(path);
+	pid_t pid;
+
+	limit_set(path, LIMIT);
+	pid = start_peer(take);
+	hear_peer();
+	WANT(run_in_child(same), 0);
+	WANT(run_in_child(other), 0);
+	tell_peer();
+	WANT(join_child(pid), 0);
+	/* All that have gone are not counted any more. */
+	WANT(run_in_child(other), 0);
+	limit_set(path, before);
 }
 
 static void become(uid_t uid)
@@ -83,18 +95,8 @@ static void other_user_has_all(void)
 /* Receivers: EAGAIN for the user who has too many, in all processes */
 TEST(receivers)
 {
-	pid_t pid;
-
-	limit_lower("/proc/sys/user/max_uintr_receivers");
-	pid = start_peer(take_receivers);
-	hear_peer();
-	WANT(run_in_child(same_user_has_none), 0);
-	WANT(run_in_child(other_user_has_all), 0);
-	tell_peer();
-	WANT(join_child(pid), 0);
-	/* All that have gone are not counted any more. */
-	WANT(run_in_child(other_user_has_all), 0);
-	limit_set(limit_before);
+	limit("/proc/sys/user/max_uintr_receivers", take_receivers,
+	      same_user_has_none, other_user_has_all);
 }
 
 static int receiver_fd(void)
@@ -122,24 +124,25 @@ static void take_bindings(void)
 	hear_peer();
 }
 
+static void same_user_binds_none(void)
+{
+	int fd = WANT_OK(eventfd(0, 0));
+
+	become(1000);
+	WANT_ERRNO(uintr_bind(receiver_fd(), fd, EPOLLIN, 0), ENOSPC);
+}
+
 static void other_user_binds(void)
 {
 	become(1001);
 	WANT(uintr_bind(receiver_fd(), WANT_OK(eventfd(0, 0)), EPOLLIN, 0), 0);
 }
 
-/* Bindings: ENOSPC for the user who has too many, not for others */
+/* Bindings: ENOSPC for the user who has too many, in all processes */
 TEST(bindings)
 {
-	pid_t pid;
-
-	limit_lower("/proc/sys/user/max_uintr_bindings");
-	pid = start_peer(take_bindings);
-	hear_peer();
-	WANT(run_in_child(other_user_binds), 0);
-	tell_peer();
-	WANT(join_child(pid), 0);
-	limit_set(limit_before);
+	limit("/proc/sys/user/max_uintr_bindings", take_bindings,
+	      same_user_binds_none, other_user_binds);
 }
 
 TEST_HARNESS_MAIN
