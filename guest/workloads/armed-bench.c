@@ -9,7 +9,6 @@
  */
 #include "bench.h"
 
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,51 +178,29 @@ static void raise_limits(uint64_t count)
 	bench_check(!fclose(f), LIMIT);
 }
 
-static _Noreturn void help(void)
-{
-	printf("Usage: armed-bench [-q] [-n COUNT] [-w SECONDS]\n\n"
-	       "What is left of a CPU to a bystander while others post to event fds, each of\n"
-	       "which somebody waits for, once in 5 ms. For root, on two CPUs.\n\n"
-	       "  -n  event fds [1, 1000 and 60000]\n"
-	       "  -q  quick: a fifth of a second for each\n"
-	       "  -w  give up if nothing gets on for so many seconds [%d]\n",
-	       BENCH_WATCHDOG);
-	exit(BENCH_OK);
-}
-
 int main(int argc, char **argv)
 {
 	uint64_t count = 0;
-	int opt, i;
+	bool quick = false;
+	const struct bench_option options[] = {
+		{ 'n', "number", "N event fds [1, 1000 and 60000]",
+		  .number = &count, 1, 1000000 },
+		{ 'q', "quick", "a fifth of a second for each number",
+		  .flag = &quick },
+		{ 0 }
+	};
+	int i;
 
-	bench_init("armed-bench");
-	x = bench_shared(sizeof(*x));
-	x->slices = SLICES;
-	if (argc > 1 && !strcmp(argv[1], "--help"))
-		help();
-	while ((opt = getopt(argc, argv, "n:qw:h")) != -1) {
-		switch (opt) {
-		case 'n':
-			count = bench_number(optarg, "-n", 1, 1000000);
-			break;
-		case 'q':
-			x->slices = 1;
-			break;
-		case 'w':
-			bench_watchdog = bench_number(optarg, "-w", 1, 86400);
-			break;
-		case 'h':
-			help();
-		default:
-			bench_usage("what is that?");
-		}
-	}
-	if (optind != argc)
-		bench_usage("\"%s\" is one word too many", argv[optind]);
+	bench_init(argc, argv,
+		   "What is left of a CPU to a bystander while others post to event fds, each of\n"
+		   "which somebody waits for, once in 5 ms. For root, on two CPUs.",
+		   options, NULL);
 	bench_need_uintr();
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
 		bench_die("wanted two CPUs, got one");
 
+	x = bench_shared(sizeof(*x));
+	x->slices = quick ? 1 : SLICES;
 	x->sender = bench_side("the sender");
 	x->bystander = bench_side("the bystander");
 	raise_limits(count ? count : counts[ARRAY_SIZE(counts) - 1]);

@@ -2,6 +2,7 @@
 /* See bench.h. */
 #include "bench.h"
 
+#include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
@@ -19,9 +20,13 @@
 
 #include "uintr-user.h"
 
-const char *bench_name;
-unsigned int bench_watchdog = BENCH_WATCHDOG;
+static uint64_t watchdog = 60;	/* seconds */
+static const struct bench_option watchdog_option = {
+	'w', "watchdog", "give up if nothing gets on for N seconds [60]",
+	.number = &watchdog, 1, 86400
+};
 
+static const char *bench_name;
 static struct bench_side *sides;	/* shared by all processes */
 static int nr_sides;
 static uint64_t start_ticks, start_ns;
@@ -32,14 +37,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
-}
-
-void bench_init(const char *name)
-{
-	bench_name = name;
-	start_ns = now_ns();
-	start_ticks = bench_ticks();
-	sides = bench_shared(BENCH_MAX_SIDES * sizeof(*sides));
 }
 
 /* In one piece, as both sides may have something to say. */
@@ -80,8 +77,8 @@ void bench_check(bool ok, const char *what)
 		bench_die("%s: %s", what, strerror(errno));
 }
 
-uint64_t bench_number(const char *text, const char *what, uint64_t min,
-		      uint64_t max)
+/* With k or m for 1024 or 1024^2 */
+static uint64_t to_number(const struct bench_option *option, const char *text)
 {
 	uint64_t number, unit = 1;
 	char *end;
@@ -96,12 +93,92 @@ uint64_t bench_number(const char *text, const char *what, uint64_t min,
 		end++;
 	if (end == text || *end || *text == '-' || errno ||
 	    number > UINT64_MAX / unit)
-		bench_usage("%s: \"%s\" is not a number", what, text);
+		bench_usage("-%c: \"%s\" is not a number", option->letter,
+			    text);
 	number *= unit;
-	if (number < min || number > max)
-		bench_usage("%s: %s is not within %llu and %llu", what, text,
-			    (unsigned long long)min, (unsigned long long)max);
+	if (number < option->min || number > option->max)
+		bench_usage("-%c: %s is not within %llu and %llu",
+			    option->letter, text,
+			    (unsigned long long)option->min,
+			    (unsigned long long)option->max);
 	return number;
+}
+
+struct command_line {
+	const struct bench_option *options;
+	const char *word, *given;	/* what is wanted beside the options */
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct command_line *line = state->input;
+	const struct bench_option *o = &watchdog_option;
+
+	switch (key) {
+	case 'h':
+		argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (!line->word || line->given)
+			bench_usage("\"%s\" is one word too many", arg);
+		line->given = arg;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		if (line->word)
+			bench_usage("wanted one %s, got none", line->word);
+		return 0;
+	}
+	if (key != o->letter) {
+		for (o = line->options; o->name && o->letter != key; o++)
+			;
+	}
+	if (!o->name)
+		return ARGP_ERR_UNKNOWN;
+	if (o->number)
+		*o->number = to_number(o, arg);
+	else if (o->flag)
+		*o->flag = true;
+	else
+		*o->text = arg;
+	return 0;
+}
+
+/* In --help, those that are only there for it keep their order. */
+static struct argp_option for_argp(const struct bench_option *option, int nr)
+{
+	return (struct argp_option){
+		.name = option->name,
+		.key = option->letter,
+		.arg = option->number ? "N" : option->text ? "NAME" : NULL,
+		.flags = option->letter ? 0 : OPTION_DOC,
+		.doc = option->help,
+		.group = option->letter ? 0 : nr,
+	};
+}
+
+const char *bench_init(int argc, char **argv, const char *summary,
+		       const struct bench_option *options, const char *word)
+{
+	struct argp_option all[BENCH_MAX_OPTIONS + 3] = {
+		for_argp(&watchdog_option, 0),
+		{ .key = 'h', .flags = OPTION_HIDDEN },
+	};
+	struct argp argp = { all, parse, word, summary, NULL, NULL, NULL };
+	struct command_line line = { .options = options, .word = word };
+	int i;
+
+	bench_name = program_invocation_short_name;
+	start_ns = now_ns();
+	start_ticks = bench_ticks();
+	sides = bench_shared(BENCH_MAX_SIDES * sizeof(*sides));
+	for (i = 0; options[i].name; i++) {
+		if (i == BENCH_MAX_OPTIONS)
+			bench_die("raise BENCH_MAX_OPTIONS");
+		all[i + 2] = for_argp(&options[i], i);
+	}
+	argp_err_exit_status = BENCH_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &line);
+	return line.given;
 }
 
 /* To register NULL always fails, but not always in the same way. */
@@ -253,9 +330,9 @@ void bench_run(struct bench_process *processes, int count, void (*tick)(void),
 		if (progress() != last) {
 			last = progress();
 			since = now;
-		} else if (now - since > bench_watchdog * 1000000000ull) {
+		} else if (now - since > watchdog * 1000000000ull) {
 			fprintf(stderr, "%s: error: nothing got on for %u s (-w):\n",
-				bench_name, bench_watchdog);
+				bench_name, (unsigned int)watchdog);
 			end_all(processes, count);
 			print_sides();
 			_exit(BENCH_FAILED);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the workloads have in common: time, statistics, and supervision.
+ * What the workloads have in common: options, time, statistics, supervision.
  *
  * A workload's first process only supervises. It forks the processes that do
  * the work and ends with an error if one of them fails, or if no side of the
@@ -31,7 +31,7 @@ enum {
 #define ARRAY_SIZE(array)	((int)(sizeof(array) / sizeof((array)[0])))
 
 #define BENCH_MAX_SIDES		8
-#define BENCH_WATCHDOG		60	/* default, in seconds */
+#define BENCH_MAX_OPTIONS	20
 
 #define load(x)		__atomic_load_n(&(x), __ATOMIC_ACQUIRE)
 #define store(x, v)	__atomic_store_n(&(x), v, __ATOMIC_RELEASE)
@@ -57,20 +57,31 @@ struct bench_stats {
 	double sum, min, max, mean, deviation, p50, p99;	/* microseconds */
 };
 
-extern const char *bench_name;
-extern unsigned int bench_watchdog;
+/*
+ * An option, -letter or --name; it has one of @number, @flag and @text, which
+ * is where its value goes. One without a letter only appears in --help. The
+ * last one has no name.
+ */
+struct bench_option {
+	char letter;
+	const char *name, *help;
+	uint64_t *number, min, max;
+	bool *flag;
+	const char **text;
+};
 
-/* Must be the first call in main(). */
-void bench_init(const char *name);
+/*
+ * Must be the first call in main(). Parses the options, -w and --help among
+ * them, and ends the program if something is wrong with them. Returns the word
+ * beside the options that @word names; if that is NULL, there must not be one.
+ */
+const char *bench_init(int argc, char **argv, const char *summary,
+		       const struct bench_option *options, const char *word);
 
 /* End the process with an error; bench_check() adds what errno says. */
 _Noreturn __printf(1, 2) void bench_die(const char *format, ...);
 _Noreturn __printf(1, 2) void bench_usage(const char *format, ...);
 void bench_check(bool ok, const char *what);
-
-/* The number that an option was given, with k or m for 1024 or 1024^2. */
-uint64_t bench_number(const char *text, const char *what, uint64_t min,
-		      uint64_t max);
 
 /* Ends the program with BENCH_UNSUPPORTED without user interrupts. */
 bool bench_has_uintr(void);

@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -306,41 +305,20 @@ static void setup(void)
 		shared->copiers[i].side = bench_side("a process");
 }
 
-static _Noreturn void help(void)
-{
-	printf("Usage: copy-bench [-c COPIES] [-w SECONDS]\n\n"
-	       "%d processes copy blocks: each from and to a file of its \"own\", all the same\n"
-	       "files by \"path\", or all through the same \"descriptor\". \"D ms\" is how long they\n"
-	       "were in state D, summed up, and D%% the share of their time.\n\n"
-	       "  -c  blocks that each process copies [%llu]\n"
-	       "  -w  give up if nothing gets on for so many seconds [%d]\n",
-	       PROCESSES, (unsigned long long)copies, BENCH_WATCHDOG);
-	exit(BENCH_OK);
-}
-
 int main(int argc, char **argv)
 {
-	int opt, i;
+	const struct bench_option options[] = {
+		{ 'c', "count", "blocks that each process copies [40000]",
+		  .number = &copies, 8000, 100000000 },
+		{ 0 }
+	};
+	int i;
 
-	bench_init("copy-bench");
-	if (argc > 1 && !strcmp(argv[1], "--help"))
-		help();
-	while ((opt = getopt(argc, argv, "c:w:h")) != -1) {
-		switch (opt) {
-		case 'c':
-			copies = bench_number(optarg, "-c", 8000, 100000000);
-			break;
-		case 'w':
-			bench_watchdog = bench_number(optarg, "-w", 1, 86400);
-			break;
-		case 'h':
-			help();
-		default:
-			bench_usage("what is that?");
-		}
-	}
-	if (optind != argc)
-		bench_usage("\"%s\" is one word too many", argv[optind]);
+	bench_init(argc, argv,
+		   "Four processes copy blocks: each from and to a file of its \"own\", all the same\n"
+		   "files by \"path\", or all through the same \"descriptor\". \"D ms\" is how long they\n"
+		   "were in state D, summed up, and D% the share of their time.",
+		   options, NULL);
 	setup();
 	printf("%-10s %6s %6s %8s %10s %10s %10s %6s %8s\n", "files", "buffer",
 	       "blocks", "copies", "kB/s", "ms", "D ms", "D%", "samples");

@@ -16,12 +16,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -239,19 +236,6 @@ static void measure(const struct mechanism *mechanism, const struct wait *wait,
 	fflush(stdout);
 }
 
-static _Noreturn void help(void)
-{
-	printf("Usage: event-bench [-q] [-c COUNT] [-w SECONDS]\n\n"
-	       "Times from a post until it has been read, for an eventfd and for an event fd\n"
-	       "of user interrupts, each with a running and with a blocked reader. \"post us\"\n"
-	       "is the average time that the sender needs to post.\n\n"
-	       "  -c  messages [100000 to a running reader, 10000 to a blocked one]\n"
-	       "  -q  quick: 2000 and 500 messages\n"
-	       "  -w  give up if nothing gets on for so many seconds [%d]\n",
-	       BENCH_WATCHDOG);
-	exit(BENCH_OK);
-}
-
 static void measure_all(bool quick, uint64_t count)
 {
 	int i, j;
@@ -271,30 +255,19 @@ int main(int argc, char **argv)
 {
 	uint64_t count = 0;
 	bool quick = false;
-	int opt;
+	const struct bench_option options[] = {
+		{ 'c', "count",
+		  "messages [100000 to a running reader, 10000 to a blocked one]",
+		  .number = &count, 1, 100000000 },
+		{ 'q', "quick", "2000 and 500 messages", .flag = &quick },
+		{ 0 }
+	};
 
-	bench_init("event-bench");
-	if (argc > 1 && !strcmp(argv[1], "--help"))
-		help();
-	while ((opt = getopt(argc, argv, "c:qw:h")) != -1) {
-		switch (opt) {
-		case 'c':
-			count = bench_number(optarg, "-c", 1, 100000000);
-			break;
-		case 'q':
-			quick = true;
-			break;
-		case 'w':
-			bench_watchdog = bench_number(optarg, "-w", 1, 86400);
-			break;
-		case 'h':
-			help();
-		default:
-			bench_usage("what is that?");
-		}
-	}
-	if (optind != argc)
-		bench_usage("\"%s\" is one word too many", argv[optind]);
+	bench_init(argc, argv,
+		   "Times from a post until it has been read, for an eventfd and for an event fd\n"
+		   "of user interrupts, each with a running and with a blocked reader. \"post us\"\n"
+		   "is the average time that the sender needs to post.",
+		   options, NULL);
 	bench_need_uintr();
 
 	x = bench_shared(sizeof(*x));

@@ -8,9 +8,7 @@
  */
 #include "ipc.h"
 
-#include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -272,23 +270,6 @@ static void print_table(uint64_t count, size_t size)
 	}
 }
 
-static _Noreturn void help(void)
-{
-	int i;
-
-	printf("Usage: ipc-bench KIND [-c COUNT] [-s SIZE] [-w SECONDS]\n"
-	       "       ipc-bench all|list [OPTION...]\n\n"
-	       "Two sides exchange messages and check each byte of them.\n\n"
-	       "  -c  messages, that is round trips [1000]\n"
-	       "  -s  bytes of a message [4096]\n"
-	       "  -w  give up if nothing gets on for so many seconds [%d]\n\n"
-	       "KIND is one of these; \"all\" prints a table of them, \"list\" their names.\n",
-	       BENCH_WATCHDOG);
-	for (i = 0; i < NR_KINDS; i++)
-		printf("  %-18s %s\n", kinds[i].name, kinds[i].help);
-	exit(BENCH_OK);
-}
-
 static const struct ipc_kind *find_kind(const char *name)
 {
 	int i;
@@ -302,47 +283,35 @@ static const struct ipc_kind *find_kind(const char *name)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "count", required_argument, NULL, 'c' },
-		{ "size", required_argument, NULL, 's' },
-		{ "watchdog", required_argument, NULL, 'w' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
+	uint64_t count = 1000, size = 4096;
+	struct bench_option options[5 + NR_KINDS] = {
+		{ 'c', "count", "messages, that is round trips [1000]",
+		  .number = &count, 1, 100000000 },
+		{ 's', "size", "bytes of a message [4096]",
+		  .number = &size, 1, 64 << 20 },
+		{ .name = "all", .help = "a table of all kinds" },
+		{ .name = "list", .help = "the names of the kinds" },
 	};
-	uint64_t count = 1000;
-	size_t size = 4096;
-	int opt, i;
+	const char *word;
+	int i;
 
-	bench_init("ipc-bench");
-	while ((opt = getopt_long(argc, argv, "c:s:w:h", options, NULL)) != -1) {
-		switch (opt) {
-		case 'c':
-			count = bench_number(optarg, "-c", 1, 100000000);
-			break;
-		case 's':
-			size = bench_number(optarg, "-s", 1, 64 << 20);
-			break;
-		case 'w':
-			bench_watchdog = bench_number(optarg, "-w", 1, 86400);
-			break;
-		case 'h':
-			help();
-		default:
-			bench_usage("what is that?");
-		}
+	for (i = 0; i < NR_KINDS; i++) {
+		options[4 + i].name = kinds[i].name;
+		options[4 + i].help = kinds[i].help;
 	}
-	if (optind + 1 != argc)
-		bench_usage("wanted one KIND, got %d", argc - optind);
+	word = bench_init(argc, argv,
+			  "Two sides exchange messages and check each byte of them.",
+			  options, "KIND");
 
 	sides[A] = bench_side("side A");
 	sides[B] = bench_side("side B");
-	if (!strcmp(argv[optind], "list")) {
+	if (!strcmp(word, "list")) {
 		for (i = 0; i < NR_KINDS; i++)
 			printf("%s\n", kinds[i].name);
-	} else if (!strcmp(argv[optind], "all")) {
+	} else if (!strcmp(word, "all")) {
 		print_table(count, size);
 	} else {
-		const struct ipc_kind *kind = find_kind(argv[optind]);
+		const struct ipc_kind *kind = find_kind(word);
 		struct bench_stats stats;
 
 		if (needs_uintr(kind))

@@ -10,11 +10,8 @@
  */
 #include "bench.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -223,55 +220,28 @@ static void measure_all(unsigned int rounds)
 		print(&rows[j]);
 }
 
-static _Noreturn void help(void)
-{
-	printf("Usage: tick-bench [-q] [-c RUNS] [-n STEPS] [-w SECONDS]\n\n"
-	       "How much longer a computation takes for each tick of a user timer interrupt, a\n"
-	       "bound timerfd and a signal, at 1 and 10 kHz. Of all runs the fastest counts.\n\n"
-	       "  -c  runs of each [20]\n"
-	       "  -n  steps of the computation [2000000]\n"
-	       "  -q  quick: 3 runs\n"
-	       "  -w  give up if nothing gets on for so many seconds [%d]\n",
-	       BENCH_WATCHDOG);
-	exit(BENCH_OK);
-}
-
 int main(int argc, char **argv)
 {
-	uint64_t steps = 2000000;
-	unsigned int runs = 20;
-	int opt;
+	uint64_t steps = 2000000, runs = 20;
+	bool quick = false;
+	const struct bench_option options[] = {
+		{ 'c', "count", "runs of each [20]",
+		  .number = &runs, 1, 100000 },
+		{ 'n', "number", "steps of the computation [2000000]",
+		  .number = &steps, 1, 1ull << 40 },
+		{ 'q', "quick", "3 runs", .flag = &quick },
+		{ 0 }
+	};
 
-	bench_init("tick-bench");
-	if (argc > 1 && !strcmp(argv[1], "--help"))
-		help();
-	while ((opt = getopt(argc, argv, "c:n:qw:h")) != -1) {
-		switch (opt) {
-		case 'c':
-			runs = bench_number(optarg, "-c", 1, 100000);
-			break;
-		case 'n':
-			steps = bench_number(optarg, "-n", 1, 1ull << 40);
-			break;
-		case 'q':
-			runs = 3;
-			break;
-		case 'w':
-			bench_watchdog = bench_number(optarg, "-w", 1, 86400);
-			break;
-		case 'h':
-			help();
-		default:
-			bench_usage("what is that?");
-		}
-	}
-	if (optind != argc)
-		bench_usage("\"%s\" is one word too many", argv[optind]);
+	bench_init(argc, argv,
+		   "How much longer a computation takes for each tick of a user timer interrupt, a\n"
+		   "bound timerfd and a signal, at 1 and 10 kHz. Of all runs the fastest counts.",
+		   options, NULL);
 	bench_need_uintr();
 
 	x = bench_shared(sizeof(*x));
 	side = bench_side("the one that computes");
 	x->steps = steps;
-	measure_all(runs);
+	measure_all(quick ? 3 : runs);
 	return BENCH_OK;
 }

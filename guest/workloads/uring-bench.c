@@ -9,7 +9,6 @@
  * that it is complete. What was read is checked, each page of it.
  */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +41,7 @@ struct result {
 };
 
 static size_t sizes[SIZES];
-static unsigned int scale = 1;
+static uint64_t scale = 1;
 static const char *folder = "/tmp";
 static int file;
 static char *buffer;
@@ -275,24 +274,6 @@ static void measure_all(const char *only)
 			     &results[1]);
 }
 
-static _Noreturn void help(void)
-{
-	int i;
-
-	printf("Usage: uring-bench [-n SCALE] [-d FOLDER] [-m MODE] [-w SECONDS]\n\n"
-	       "%d reads among %d computations, in several modes. \"sum\" and the others are\n"
-	       "latencies. \"total\" is what all of it took, \"computations\" what they took, in ms.\n\n"
-	       "  -n  divide multiplications and bytes by this, 1 to 100 [1]\n"
-	       "  -d  where to make the file that is read [%s]\n"
-	       "  -m  only this mode:\n", READS, COMPUTATIONS, folder);
-	for (i = 0; i < uring_nr_modes; i++)
-		printf("      %-13s %s\n", uring_modes[i].name,
-		       uring_modes[i].help);
-	printf("  -w  give up if no read is complete for so many seconds [%d]\n",
-	       BENCH_WATCHDOG);
-	exit(BENCH_OK);
-}
-
 static void check_mode(const char *name)
 {
 	int i;
@@ -307,34 +288,27 @@ static void check_mode(const char *name)
 int main(int argc, char **argv)
 {
 	const char *only = NULL;
-	int opt, i;
+	struct bench_option options[4 + MAX_MODES] = {
+		{ 'n', "number", "divide multiplications and bytes by N [1]",
+		  .number = &scale, 1, 100 },
+		{ 'd', "directory", "where to make the file that is read [/tmp]",
+		  .text = &folder },
+		{ 'm', "mode", "only NAME, which is one of these:",
+		  .text = &only },
+	};
+	int i;
 
-	bench_init("uring-bench");
-	if (argc > 1 && !strcmp(argv[1], "--help"))
-		help();
-	while ((opt = getopt(argc, argv, "n:d:m:w:h")) != -1) {
-		switch (opt) {
-		case 'n':
-			scale = bench_number(optarg, "-n", 1, 100);
-			break;
-		case 'd':
-			folder = optarg;
-			break;
-		case 'm':
-			only = optarg;
-			check_mode(only);
-			break;
-		case 'w':
-			bench_watchdog = bench_number(optarg, "-w", 1, 86400);
-			break;
-		case 'h':
-			help();
-		default:
-			bench_usage("what is that?");
-		}
+	for (i = 0; i < uring_nr_modes; i++) {
+		options[3 + i].name = uring_modes[i].name;
+		options[3 + i].help = uring_modes[i].help;
 	}
-	if (optind != argc)
-		bench_usage("\"%s\" is one word too many", argv[optind]);
+	bench_init(argc, argv,
+		   "Reads among computations, in several modes. \"sum\" and the others are\n"
+		   "latencies. \"total\" is what all of it took, and \"computations\" what they\n"
+		   "took, in ms.",
+		   options, NULL);
+	if (only)
+		check_mode(only);
 	if (!only || strncmp(only, "uintr", 5) == 0)
 		bench_need_uintr();
 

@@ -10,11 +10,8 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -161,50 +158,25 @@ static void measure(uint64_t pause_us, uint64_t count)
 	fflush(stdout);
 }
 
-static _Noreturn void help(void)
-{
-	printf("Usage: wait-bench [-q] [-p MICROSECONDS [-c COUNT]] [-w SECONDS]\n\n"
-	       "User interrupts to a thread that blocks in uintr_wait(), and how long they\n"
-	       "take. \"asleep\" is how many found it blocked; the others came too early.\n\n"
-	       "  -p  pause before each send [0, 1000, 10000, 100000 and 1000000]\n"
-	       "  -c  sends with that pause [1000]\n"
-	       "  -q  quick: few sends with each pause\n"
-	       "  -w  give up if nothing gets on for so many seconds [%d]\n",
-	       BENCH_WATCHDOG);
-	exit(BENCH_OK);
-}
-
 int main(int argc, char **argv)
 {
 	uint64_t pause_us = UINT64_MAX, count = 1000;
 	bool quick = false;
-	int opt, i;
+	const struct bench_option options[] = {
+		{ 'p', "pause",
+		  "microseconds before each send [0, 1000, 10000, 100000 and 1000000]",
+		  .number = &pause_us, 0, 10000000 },
+		{ 'c', "count", "sends with the pause of -p [1000]",
+		  .number = &count, 1, 100000000 },
+		{ 'q', "quick", "few sends with each pause", .flag = &quick },
+		{ 0 }
+	};
+	int i;
 
-	bench_init("wait-bench");
-	if (argc > 1 && !strcmp(argv[1], "--help"))
-		help();
-	while ((opt = getopt(argc, argv, "p:c:qw:h")) != -1) {
-		switch (opt) {
-		case 'p':
-			pause_us = bench_number(optarg, "-p", 0, 10000000);
-			break;
-		case 'c':
-			count = bench_number(optarg, "-c", 1, 100000000);
-			break;
-		case 'q':
-			quick = true;
-			break;
-		case 'w':
-			bench_watchdog = bench_number(optarg, "-w", 1, 86400);
-			break;
-		case 'h':
-			help();
-		default:
-			bench_usage("what is that?");
-		}
-	}
-	if (optind != argc)
-		bench_usage("\"%s\" is one word too many", argv[optind]);
+	bench_init(argc, argv,
+		   "User interrupts to a thread that blocks in uintr_wait(), and how long they\n"
+		   "take. \"asleep\" is how many found it blocked; the others came too early.",
+		   options, NULL);
 	bench_need_uintr();
 
 	x = bench_shared(sizeof(*x));
