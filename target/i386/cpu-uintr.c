@@ -4,7 +4,7 @@
  *
  * "uintr" is never on by itself.  It brings the compacted XSAVE format with
  * it; a CPU without it has the CPUID that it always had, so TCG offers
- * XSAVEC and XSAVES only together with it, or by the user's own word.
+ * XSAVEC and XSAVES only together with it, or where the user names them.
  */
 
 #include "qemu/osdep.h"
@@ -27,11 +27,6 @@ static bool uintr_requested(CPUX86State *env)
     return env->features[FEAT_7_0_EDX] & CPUID_7_0_EDX_UINTR;
 }
 
-uint64_t x86_uintr_xss_components(void)
-{
-    return uintr_emulated() ? XSTATE_UINTR_MASK : 0;
-}
-
 uint64_t x86_uintr_tcg_features(X86CPU *cpu, FeatureWord w)
 {
     CPUX86State *env = &cpu->env;
@@ -47,8 +42,8 @@ uint64_t x86_uintr_tcg_features(X86CPU *cpu, FeatureWord w)
     case FEAT_XSAVE_XSS_LO:
         return XSTATE_UINTR_MASK;
     case FEAT_XSAVE:
-        return (CPUID_XSAVE_XSAVEC | CPUID_XSAVE_XSAVES) &
-               (uintr_requested(env) ? ~0ULL : env->user_features[w]);
+        return uintr_requested(env) ?
+               CPUID_XSAVE_XSAVEC | CPUID_XSAVE_XSAVES : 0;
     default:
         return 0;
     }
@@ -86,6 +81,19 @@ static uint64_t xsaves_ucode_rev(CPUX86State *env)
     }
 }
 
+/*
+ * For all CPUs alike, so it does not matter which comes first.  The size is 0
+ * for CPUs whose accelerator has no such component.
+ */
+static void uintr_init_xsave(void)
+{
+    x86_ext_save_areas[XSTATE_UINTR_BIT] = (ExtSaveArea) {
+        .feature = FEAT_7_0_EDX, .bits = CPUID_7_0_EDX_UINTR,
+        .offset = 0,            /* a supervisor component has none */
+        .size = XSAVE_UINTR_SIZE,
+    };
+}
+
 void x86_cpu_expand_uintr(X86CPU *cpu)
 {
     CPUX86State *env = &cpu->env;
@@ -110,35 +118,8 @@ void x86_cpu_expand_uintr(X86CPU *cpu)
         return;
     }
     uintr_pull_in(env, FEAT_XSAVE, CPUID_XSAVE_XSAVEC);
+    uintr_init_xsave();
     if (cpu->ucode_rev == 0 && IS_AMD_CPU(env)) {
         cpu->ucode_rev = xsaves_ucode_rev(env);
     }
-}
-
-#ifndef CONFIG_USER_ONLY
-bool x86_uintr_in_flight(X86CPU *cpu)
-{
-    const uint64_t *vectors = cpu->env.uintr_posted.vectors;
-
-    return qatomic_read(&vectors[0]) | qatomic_read(&vectors[1]) |
-           qatomic_read(&vectors[2]) | qatomic_read(&vectors[3]);
-}
-
-bool x86_uintr_has_work(X86CPU *cpu)
-{
-    /* After "halted" has been set: H1 and H2 in tcg/system/uintr_post.c */
-    smp_mb();
-    return x86_uintr_in_flight(cpu);
-}
-#endif
-
-uint64_t x86_cpu_xsave_compacted_components(X86CPU *cpu, uint64_t supported)
-{
-    CPUX86State *env = &cpu->env;
-
-    if (tcg_enabled() && (env->features[FEAT_XSAVE] &
-                          (CPUID_XSAVE_XSAVEC | CPUID_XSAVE_XSAVES))) {
-        return env->xcr0 | env->xss;
-    }
-    return supported;
 }

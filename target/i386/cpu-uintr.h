@@ -1,11 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * User interrupts: the part of CPUX86State, and what the CPU model code
- * calls.  Included by cpu.h; numbers of rules are those of
- * docs/uintr-rules.md.
+ * User interrupts: the architecture's numbers, the state in CPUX86State, and
+ * the functions that files of QEMU call.  Included by cpu.h.  A number in
+ * parentheses is that of a rule of docs/uintr-rules.md.
  */
 #ifndef I386_CPU_UINTR_H
 #define I386_CPU_UINTR_H
+
+#define CPUID_7_0_EDX_UINTR     (1U << 5)
+#define CPUID_7_1_EDX_UIRET_UIF (1U << 17)  /* UIRET loads UIF from RFLAGS[1] */
+
+#define CR4_UINTR_MASK          (1U << 25)
+#define HF_UINTR_SHIFT          29          /* CR4.UINTR */
+#define HF_UINTR_MASK           (1 << HF_UINTR_SHIFT)
+
+#define MSR_IA32_UINTR_RR           0x00000985
+#define MSR_IA32_UINTR_HANDLER      0x00000986
+#define MSR_IA32_UINTR_STACKADJUST  0x00000987
+#define MSR_IA32_UINTR_MISC         0x00000988
+#define MSR_IA32_UINTR_PD           0x00000989
+#define MSR_IA32_UINTR_TT           0x0000098a
+#define MSR_IA32_UINTR_TIMER        0x00001b00  /* announced, then withdrawn */
+
+/* XSAVE state component 14 (13.1) */
+#define XSTATE_UINTR_BIT        14
+#define XSTATE_UINTR_MASK       (1ULL << XSTATE_UINTR_BIT)
+#define XSAVE_UINTR_SIZE        48
 
 /*
  * State of one logical processor (3.1).  Only the thread of the vCPU touches
@@ -26,26 +46,21 @@ typedef struct CPUX86Uintr {
     bool     uif;           /* in no MSR */
 
     /* What "info uintr" tells.  Lost on RESET, and not migrated. */
-    uint64_t sent;          /* SENDUIPI that posted a vector */
+    uint64_t posted;        /* SENDUIPI that set a bit of a PIR */
     uint64_t notified;      /* those that sent a notification too */
-    uint64_t processed;     /* notifications taken, not left to the IDT */
+    uint64_t taken;         /* notifications taken, not left to the IDT */
     uint64_t delivered;
 } CPUX86Uintr;
 
 /*
- * Vectors of notifications that are on their way to this vCPU, see
- * tcg/system/uintr_post.c.  Any thread sets bits, the vCPU's own thread
- * takes them.  RESET and INIT, which also empty the IRR, clear them.
+ * Vectors of notifications in flight to this vCPU, see
+ * tcg/system/uintr-notify.c.  Any thread sets bits, the vCPU's own thread
+ * clears them.  RESET and INIT, which also empty the IRR, clear them.
  */
-typedef struct CPUX86UintrPosted {
+typedef struct CPUX86UintrInFlight {
     uint64_t vectors[4];
     uint64_t unused[8];     /* other vCPUs write to no line that is read here */
-} CPUX86UintrPosted;
-
-/* XSAVE state component 14 (13.1) */
-#define XSAVE_UINTR_SIZE 48
-
-#define MSR_IA32_UINTR_TIMER 0x00001b00     /* announced, then withdrawn */
+} CPUX86UintrInFlight;
 
 /**
  * x86_cpu_expand_uintr: let "uintr" pull in what it needs, or drop it
@@ -63,31 +78,53 @@ void x86_cpu_expand_uintr(X86CPU *cpu);
  */
 uint64_t x86_uintr_tcg_features(X86CPU *cpu, FeatureWord w);
 
-/**
- * x86_uintr_xss_components: supervisor state components that TCG supports
- */
-uint64_t x86_uintr_xss_components(void);
-
-/**
- * x86_cpu_xsave_compacted_components: what CPUID.(0DH,1).EBX is the size of
- *
- * XCR0 | IA32_XSS where an instruction makes that format (1.5), else the
- * @supported components, as ever.
- */
-uint64_t x86_cpu_xsave_compacted_components(X86CPU *cpu, uint64_t supported);
-
 #ifndef CONFIG_USER_ONLY
 /**
- * x86_uintr_in_flight: is a notification on its way to this vCPU?
+ * x86_uintr_in_flight: is a notification in flight to this vCPU?
  *
- * For any thread.  It is ordered after nothing: see tcg/system/uintr_post.c.
+ * For any thread.  Has no barrier: see tcg/system/uintr-notify.c.
  */
 bool x86_uintr_in_flight(X86CPU *cpu);
 
 /**
- * x86_uintr_has_work: does that keep the vCPU from being idle in HLT?
+ * x86_uintr_has_work: must a halted vCPU run because of one in flight?
+ *
+ * Part of CPUClass.has_work, with the barrier that this needs.
  */
 bool x86_uintr_has_work(X86CPU *cpu);
+
+/**
+ * x86_uintr_rdmsr, x86_uintr_wrmsr: IA32_UINTR_RR ... IA32_UINTR_TT
+ *
+ * Return false if the access is #GP(0), with nothing changed.
+ */
+bool x86_uintr_rdmsr(CPUArchState *env, uint32_t msr, uint64_t *val);
+bool x86_uintr_wrmsr(CPUArchState *env, uint32_t msr, uint64_t val);
+
+/**
+ * x86_uintr_exec_interrupt: take the next interrupt, if it is a notification
+ *
+ * The TCGCPUOps callback; leaves all else to x86_cpu_exec_interrupt().  The
+ * BQL is dropped while the UPID is touched.  May raise #PF or #GP, with the
+ * interrupt consumed (10.5).
+ */
+bool x86_uintr_exec_interrupt(CPUState *cs, int interrupt_request);
+
+/**
+ * x86_uintr_exec_halt: take a notification without an end of HLT (9.7)
+ *
+ * The TCGCPUOps callback; leaves all else to x86_cpu_exec_halt().
+ */
+bool x86_uintr_exec_halt(CPUState *cs);
+
+/**
+ * x86_uintr_exec_unlocked: take what is in flight, and deliver a user
+ * interrupt at this boundary, if any
+ *
+ * The TCGCPUOps callback.  Returns true if the program flow was changed.  May
+ * raise a fault of the delivery, with the interrupt still pending (12.7).
+ */
+bool x86_uintr_exec_unlocked(CPUState *cs);
 
 extern const VMStateDescription vmstate_x86_uintr;
 

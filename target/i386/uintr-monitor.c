@@ -31,15 +31,15 @@ void hmp_info_uintr(Monitor *mon, const QDict *qdict)
                        " UINV=%02x UITTSZ=%u\n"
                        "  HANDLER=%016" PRIx64 " STACKADJUST=%016" PRIx64
                        " PD=%016" PRIx64 " TT=%016" PRIx64 "\n"
-                       "  sent=%" PRIu64 " notified=%" PRIu64
-                       " processed=%" PRIu64 " delivered=%" PRIu64 "\n",
+                       "  posted=%" PRIu64 " notified=%" PRIu64
+                       " taken=%" PRIu64 " delivered=%" PRIu64 "\n",
                        cs->cpu_index, !!(env->cr[4] & CR4_UINTR_MASK),
                        env->uintr.uif, env->uintr.rr,
                        (unsigned)extract64(env->uintr.misc, 32, 8),
                        (unsigned)extract64(env->uintr.misc, 0, 32),
                        env->uintr.handler, env->uintr.stack_adjust,
                        env->uintr.pd, env->uintr.tt,
-                       env->uintr.sent, env->uintr.notified,
-                       env->uintr.processed, env->uintr.delivered);
+                       env->uintr.posted, env->uintr.notified,
+                       env->uintr.taken, env->uintr.delivered);
     }
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * User interrupts: the six MSRs and XSAVE state component 14
+ * User interrupts: the six MSRs and XSAVE state component 14, and whether
+ * anything is pending
  *
- * Both are views of the same six quadwords, and both judge a value by the
- * same rules (3.2, 13.6), so one table describes them.
+ * MSRs and component are views of the same six quadwords, and both judge a
+ * value by the same rules (3.2, 13.6), so one table describes them.
  */
 
 #include "qemu/osdep.h"
@@ -86,13 +87,19 @@ bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val)
     return true;
 }
 
-bool x86_xss_wrmsr(CPUX86State *env, uint64_t val)
+bool x86_uintr_in_flight(X86CPU *cpu)
 {
-    if (val & ~(uint64_t)env->features[FEAT_XSAVE_XSS_LO]) {
-        return false;
-    }
-    env->xss = val;
-    return true;
+    const uint64_t *vectors = cpu->env.uintr_in_flight.vectors;
+
+    return qatomic_read(&vectors[0]) | qatomic_read(&vectors[1]) |
+           qatomic_read(&vectors[2]) | qatomic_read(&vectors[3]);
+}
+
+bool x86_uintr_has_work(X86CPU *cpu)
+{
+    /* After "halted" has been set: H1 and H2 in tcg/system/uintr-notify.c */
+    smp_mb();
+    return x86_uintr_in_flight(cpu);
 }
 
 void x86_uintr_recognize(CPUX86State *env)
@@ -108,7 +115,7 @@ void x86_uintr_recognize(CPUX86State *env)
         qatomic_set(&cs->neg.unlocked_request, true);
         return;
     }
-    /* Another vCPU may be setting it at the same time: see uintr_post.c */
+    /* Another vCPU may be setting it at the same time: see uintr-notify.c */
     qatomic_set_mb(&cs->neg.unlocked_request, false);
     if (x86_uintr_in_flight(env_archcpu(env))) {
         qatomic_set(&cs->neg.unlocked_request, true);
@@ -147,16 +154,19 @@ void x86_uintr_xsave(CPUX86State *env, uint64_t image[UINTR_XSAVE_QWORDS])
     }
 }
 
-bool x86_uintr_xrstor_ok(CPUX86State *env, const uint64_t *image)
+static void uintr_load_image(CPUX86State *env, const uint64_t *image)
 {
-    if (!image) {
-        /*
-         * The manual asks for UINV == 0 "before restoring" and leaves open
-         * whether going to the initial state is that (13.8).  It is not,
-         * here; to change that, test UINV in this place.
-         */
-        return true;
+    for (int i = 0; i < ARRAY_SIZE(uintr_regs); i++) {
+        *uintr_reg(env, &uintr_regs[i]) = image[i];
     }
+    env->uintr.misc &= ~UINTR_MISC_UIF;
+    env->uintr.uif = image[IMAGE_MISC] & UINTR_MISC_UIF;
+    x86_uintr_recognize(env);
+}
+
+bool x86_uintr_xrstor(CPUX86State *env,
+                      const uint64_t image[UINTR_XSAVE_QWORDS])
+{
     /* UIRR could still be changing while UINV is armed (13.6, 13.10) */
     if (UINTR_MISC_UINV(env->uintr.misc)) {
         return false;
@@ -171,20 +181,17 @@ bool x86_uintr_xrstor_ok(CPUX86State *env, const uint64_t *image)
             return false;
         }
     }
+    uintr_load_image(env, image);
     return true;
 }
 
-void x86_uintr_xrstor(CPUX86State *env, const uint64_t *image)
+void x86_uintr_xrstor_init(CPUX86State *env)
 {
     static const uint64_t init[UINTR_XSAVE_QWORDS];
 
-    if (!image) {
-        image = init;
-    }
-    for (int i = 0; i < ARRAY_SIZE(uintr_regs); i++) {
-        *uintr_reg(env, &uintr_regs[i]) = image[i];
-    }
-    env->uintr.misc &= ~UINTR_MISC_UIF;
-    env->uintr.uif = image[IMAGE_MISC] & UINTR_MISC_UIF;
-    x86_uintr_recognize(env);
+    /*
+     * The manual asks for UINV == 0 "before restoring" and leaves open
+     * whether going to the initial state is that (13.8).  It is not, here.
+     */
+    uintr_load_image(env, init);
 }

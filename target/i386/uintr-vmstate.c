@@ -2,11 +2,11 @@
 /*
  * User interrupts: migration and snapshots
  *
- * UPID and UITT are guest memory, and a notification on its way is a bit of
- * the local APIC's IRR, or of uintr_posted (16.1).
+ * UPID and UITT are guest memory.  A notification that is not yet taken is a
+ * bit of the local APIC's IRR, or of uintr_in_flight (16.1).
  *
- * A stream is input.  What follows here takes for granted what WRMSR and
- * SENDUIPI check, so a state that they cannot make is not loaded.
+ * A stream is input.  The rest of the code relies on what WRMSR and SENDUIPI
+ * check, so a state that these cannot make is not loaded.
  */
 
 #include "qemu/osdep.h"
@@ -23,21 +23,24 @@ static bool uintr_needed(void *opaque)
     return cpu->env.features[FEAT_7_0_EDX] & CPUID_7_0_EDX_UINTR;
 }
 
-static bool posted_needed(void *opaque)
+static bool in_flight_needed(void *opaque)
 {
     X86CPU *cpu = opaque;
 
     return x86_uintr_in_flight(cpu);
 }
 
-/* The destination may have uintr-fast=off, and takes them nevertheless */
-static const VMStateDescription vmstate_posted = {
+/*
+ * A destination with uintr-fast=off takes them all the same.  The name is that
+ * of the first version, and stays for old streams.
+ */
+static const VMStateDescription vmstate_in_flight = {
     .name = "cpu/uintr/posted",
     .version_id = 1,
     .minimum_version_id = 1,
-    .needed = posted_needed,
+    .needed = in_flight_needed,
     .fields = (const VMStateField[]) {
-        VMSTATE_UINT64_ARRAY(env.uintr_posted.vectors, X86CPU, 4),
+        VMSTATE_UINT64_ARRAY(env.uintr_in_flight.vectors, X86CPU, 4),
         VMSTATE_END_OF_LIST()
     }
 };
@@ -58,20 +61,20 @@ const VMStateDescription vmstate_x86_uintr = {
         VMSTATE_END_OF_LIST()
     },
     .subsections = (const VMStateDescription * const []) {
-        &vmstate_posted,
+        &vmstate_in_flight,
         NULL
     }
 };
 
 /*
- * SENDUIPI posts any vector of an APIC interrupt, whatever UINV is, to a CPU
- * that has an APIC.
+ * SENDUIPI notifies a CPU that has an APIC, and with any vector that is not
+ * reserved, whatever UINV is (7.7).
  */
-static bool posted_possible(X86CPU *cpu)
+static bool in_flight_possible(X86CPU *cpu)
 {
     return !x86_uintr_in_flight(cpu) ||
            (cpu->apic_state &&
-            !(cpu->env.uintr_posted.vectors[0] & MAKE_64BIT_MASK(0, 16)));
+            !(cpu->env.uintr_in_flight.vectors[0] & MAKE_64BIT_MASK(0, 16)));
 }
 
 int x86_uintr_post_load(X86CPU *cpu)
@@ -97,12 +100,12 @@ int x86_uintr_post_load(X86CPU *cpu)
         error_report("IA32_XSS of the migrated CPU has a reserved bit set");
         return -EINVAL;
     }
-    if (!posted_possible(cpu)) {
-        error_report("The migrated CPU has been sent a user-interrupt "
-                     "notification with an impossible vector");
+    if (!in_flight_possible(cpu)) {
+        error_report("The migrated CPU has a user-interrupt notification "
+                     "in flight with an impossible vector");
         return -EINVAL;
     }
-    /* hflags has been loaded, too, and copies CR4 */
+    /* hflags has been loaded, too, and must agree with CR4 */
     env->hflags = deposit32(env->hflags, HF_UINTR_SHIFT, 1,
                             !!(env->cr[4] & CR4_UINTR_MASK));
     x86_uintr_recognize(env);

@@ -3,7 +3,7 @@
  * SENDUIPI against notification processing: the last send of every vector is
  * seen by a run of the handler after it, and none comes out of nothing.
  *
- * This is what target/i386/tcg/system/uintr_send.c and uintr_recv.c do. Two
+ * This is what target/i386/tcg/system/uintr-send.c and uintr-take.c do. Two
  * CPUs send, one vector each, to a thread that stays on its CPU and sets and
  * clears UIF. The steps are those of spec rules 7.6 and 10.1.
  *

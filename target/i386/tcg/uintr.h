@@ -7,6 +7,11 @@
  * docs/uintr-rules.md; the manual's text is in the SDM volume 3A, chapter
  * "User Interrupts".
  *
+ * The words: SENDUIPI *posts* a vector when it sets the vector's bit of PIR;
+ * then it may *notify*, that is send the IPI.  The notification is *in flight*
+ * until the receiver, or its APIC, has it.  The receiver *takes* it when it
+ * moves PIR to UIRR, and *delivers* when it calls the handler.
+ *
  * Unless said otherwise a function runs in the thread of the vCPU that @env
  * belongs to, is called without the BQL, and either returns with its work
  * done or raises a guest exception having changed nothing.
@@ -42,23 +47,11 @@
 #define UINTR_MISC_UIF  BIT_ULL(63)
 
 /**
- * x86_uintr_rdmsr, x86_uintr_wrmsr: IA32_UINTR_RR ... IA32_UINTR_TT
+ * x86_uintr_impossible_msr: the first MSR with a value that WRMSR refuses (3.2)
  *
- * Return false if the access is #GP(0), with nothing changed.
- */
-bool x86_uintr_rdmsr(CPUX86State *env, uint32_t msr, uint64_t *val);
-bool x86_uintr_wrmsr(CPUX86State *env, uint32_t msr, uint64_t val);
-
-/**
- * x86_uintr_impossible_msr: the first of these MSRs that no WRMSR can have made
- * what it is, or 0
+ * Returns 0 if there is none.
  */
 uint32_t x86_uintr_impossible_msr(CPUX86State *env);
-
-/**
- * x86_xss_wrmsr: IA32_XSS; returns false if the write is #GP(0) (1.8)
- */
-bool x86_xss_wrmsr(CPUX86State *env, uint64_t val);
 
 /**
  * x86_uintr_canonical: does @addr fit the current paging mode?
@@ -78,61 +71,43 @@ void x86_uintr_recognize(CPUX86State *env);
 int x86_uintr_mmu_index(CPUX86State *env);
 
 /**
- * x86_uintr_notify: take the next interrupt as a notification, if it is one
+ * x86_uintr_notify: send a notification (7.7)
  *
- * Called with the BQL when a maskable interrupt is about to be accepted;
- * the BQL is dropped while the UPID is touched.  Returns true if the
- * interrupt has been consumed; false if the IDT is to see it.  May raise
- * #PF or #GP, with the interrupt consumed (10.5).
+ * Takes the BQL if the target cannot be notified without it.
  */
-bool x86_uintr_notify(CPUX86State *env);
+void x86_uintr_notify(CPUX86State *env, uint32_t ndst, uint8_t nv);
 
 /**
- * x86_uintr_notify_halted: the same for a vCPU that is in HLT
+ * x86_uintr_claim_in_flight: clear @vector, if nothing else is in flight
  *
- * Returns true if the vCPU goes on being halted (9.7).  Never raises an
- * exception: a notification that would fault, or whose UPID is not in RAM, is
- * left for x86_uintr_notify(), after HLT has ended.
+ * Returns true if it was in flight: the caller takes the notification.
  */
-bool x86_uintr_notify_halted(CPUX86State *env);
+bool x86_uintr_claim_in_flight(CPUX86State *env, uint8_t vector);
 
 /**
- * x86_uintr_post: send a notification without the BQL
- *
- * As apic_uintr_send(), but returns false, with nothing done, if it takes the
- * BQL to do it.  The CPU property "uintr-fast" switches that off.
- */
-bool x86_uintr_post(CPUX86State *env, uint32_t ndst, uint8_t nv);
-
-/**
- * x86_uintr_take: take @vector, if it is all that is posted to this vCPU
- */
-bool x86_uintr_take(CPUX86State *env, uint8_t vector);
-
-/**
- * x86_uintr_accept_posted: leave all that is posted to this vCPU to its APIC
+ * x86_uintr_accept_in_flight: let the vCPU's APIC accept all that is in flight
  *
  * Called with the BQL.
  */
-void x86_uintr_accept_posted(CPUX86State *env);
+void x86_uintr_accept_in_flight(CPUX86State *env);
 
 /**
- * x86_cpu_exec_unlocked: deliver a user interrupt at this boundary, if any
+ * x86_uintr_take_in_flight: take the notification in flight
  *
- * The TCGCPUOps hook of the same name.  Returns true if the program flow was
- * changed.  May raise a fault of the delivery, with the interrupt still
- * pending (12.7).
+ * If it cannot be taken now, or is none, let the vCPU's APIC accept it.  May
+ * raise #PF or #GP, with the notification consumed (10.5).
  */
-bool x86_cpu_exec_unlocked(CPUState *cs);
+void x86_uintr_take_in_flight(CPUX86State *env);
 
-/* Component 14 of XSAVES and XRSTORS, see xsaves_helper.c.inc */
+/* Component 14 of XSAVES and XRSTORS, a row in the table of xsaves.c.inc */
 #define UINTR_XSAVE_QWORDS 6
 
 /* x86_uintr_in_use: XINUSE[14] (13.3) */
 bool x86_uintr_in_use(CPUX86State *env);
 void x86_uintr_xsave(CPUX86State *env, uint64_t image[UINTR_XSAVE_QWORDS]);
-/* Is XRSTORS of @image allowed now?  A NULL image is the initial state. */
-bool x86_uintr_xrstor_ok(CPUX86State *env, const uint64_t *image);
-void x86_uintr_xrstor(CPUX86State *env, const uint64_t *image);
+/* Returns false if XRSTORS of @image is #GP(0), with nothing changed. */
+bool x86_uintr_xrstor(CPUX86State *env,
+                      const uint64_t image[UINTR_XSAVE_QWORDS]);
+void x86_uintr_xrstor_init(CPUX86State *env);
 
 #endif /* I386_TCG_UINTR_H */

@@ -19,7 +19,7 @@ STEPS = (
      'SENDUIPI with ON or SN set'),
     ('SENDUIPI to oneself', 'helper_senduipi',
      'SENDUIPI to oneself, handler, UIRET'),
-    ('notification and delivery', 'x86_cpu_exec_unlocked',
+    ('notification and delivery', 'x86_uintr_exec_unlocked',
      'SENDUIPI to oneself, handler, UIRET'),
     ('UIRET', 'helper_uiret', 'UIRET with nothing pending'),
 )
@@ -28,7 +28,7 @@ PAIRS = '4 CPUs send to 4 others'
 SIZES = (2, 8, 64)
 # The lock that all vCPUs share, where a notification is sent and accepted. It
 # is also taken for each PAUSE of a CPU that waits, which does not count.
-LOCK = re.compile(r'^BQL mutex\s+\S+\s+\S*(?:accel/tcg/cpu-exec|uintr_\w+)'
+LOCK = re.compile(r'^BQL mutex\s+\S+\s+\S*(?:accel/tcg/cpu-exec|uintr-\w+)'
                   r'\.c:\d+\s+[\d.]+\s+(\d+)\s', re.M)
 
 

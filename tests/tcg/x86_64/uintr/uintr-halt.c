@@ -97,7 +97,7 @@ TEST_SMP(back_to_hlt_uif, 2, "nor does it with UIF=1", "9.7 17.10")
     notified(true);
 }
 
-TEST_SMP(B5, 2, "B5 HLT does not end when a notification is processed",
+TEST_SMP(B5, 2, "B5 HLT does not end when a notification is taken",
          "9.7 17.10")
 {
     notified(false);
@@ -120,7 +120,18 @@ TEST_SMP(many, 2, "ten notifications do not end HLT either", "9.7")
     EQ(job.rr_after, 0x3ff);
 }
 
-TEST_SMP(pending_before, 2, "a notification pending at STI; HLT is processed "
+TEST_SMP(by_apic, 2, "nor does any number that the APIC has", "9.7")
+{
+    start(0, false);
+    let_it_run();
+    for (int i = 0; i < 1000; i++) {
+        apic_send(apic_id_of(1), 0x4000 | NV);
+    }
+    end();
+    EQ(job.rip, AFTER_HLT);
+}
+
+TEST_SMP(pending_before, 2, "a notification pending at STI; HLT is taken "
          "and the CPU stays halted", "9.7 17.10")
 {
     start(0, false);
@@ -222,6 +233,12 @@ static void send_ordinary(void)
     apic_send(apic_id_of(1), 0x4000 | IRQ);
 }
 
+static void send_both(void)
+{
+    send_ordinary();
+    send_notification();
+}
+
 static void halt_with_if_clear(void *unused)
 {
     uintr_receiver(1, uh_exit);
@@ -269,6 +286,11 @@ TEST_SMP(masked_ordinary, 2, "nor does any number of ordinary interrupts",
          "9.2 9.7")
 {
     masked_by_if(send_ordinary);
+}
+
+TEST_SMP(masked_both, 2, "nor do both in turn", "9.2 9.7")
+{
+    masked_by_if(send_both);
 }
 
 SNIPPET(s_mwait, "mwait");

@@ -24,7 +24,7 @@ static void setup(void)
     clui();
 }
 
-static bool processed(void)
+static bool taken(void)
 {
     return rdmsr(MSR_UINTR_RR) == 1 && upids[0].pir == 0 &&
            !(upids[0].control & UPID_ON);
@@ -43,7 +43,7 @@ TEST(every_cpl, "at every CPL", "9.1")
         setup();
         notify();
         EQ(run(with_if(ring(cpl, s_nops))), VEC_DONE);
-        EQ(processed(), 1);
+        EQ(taken(), 1);
     }
 }
 
@@ -57,7 +57,7 @@ TEST(uif_irrelevant, "whatever UIF", "9.1")
         }
         notify();
         EQ(run(with_if(kernel(s_nops))), VEC_DONE);
-        EQ(processed(), 1);
+        EQ(taken(), 1);
         EQ(testui(), uif);
     }
 }
@@ -71,13 +71,13 @@ static void in_compat(void)
     setup();
     notify();
     EQ(run(compat(s_compat_nops)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
     setup();
     notify();
     c = with_if(kernel(s_compat_nops));
     c->cs = SEL_CODE32;
     EQ(run(c), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 TEST(compat_mode, "in compatibility mode", "9.1 17.9")
@@ -111,7 +111,7 @@ TEST(sti_shadow, "the STI shadow delays it", "9.2")
     EQ(run(kernel(s_sti_cli)), VEC_DONE);
     EQ(apic_irr(NV), 1);
     EQ(run(kernel(s_sti_nop_cli)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 SNIPPET(s_ss_loop, "mov %ss, %eax; 1: mov %eax, %ss; inc %rbx; jmp 1b");
@@ -140,7 +140,7 @@ TEST(tpr, "a task priority at or above its class blocks it", "9.2")
     EQ(upids[0].pir, 1);
     apic_write(0x80, (NV & 0xf0) - 0x10);
     EQ(run(user(s_nops)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 TEST(tpr_sent, "also if SENDUIPI sends it with IF=1", "9.2")
@@ -154,7 +154,7 @@ TEST(tpr_sent, "also if SENDUIPI sends it with IF=1", "9.2")
     EQ(upids[0].pir, 1);
     apic_write(0x80, 0);
     irq_window();
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 TEST(cr8, "so does CR8", "9.2")
@@ -166,7 +166,7 @@ TEST(cr8, "so does CR8", "9.2")
     EQ(apic_irr(NV), 1);
     write_cr8(0);
     EQ(run(user(s_nops)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 TEST(ppr, "a higher vector in service blocks it until EOI", "9.2")
@@ -179,7 +179,7 @@ TEST(ppr, "a higher vector in service blocks it until EOI", "9.2")
     EQ(apic_irr(NV), 1);
     apic_eoi();
     EQ(run(user(s_nops)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 TEST(higher_first, "a higher ordinary vector is taken before it", "9.2 9.3")
@@ -195,7 +195,7 @@ TEST(higher_first, "a higher ordinary vector is taken before it", "9.2 9.3")
     EQ(upids[0].pir, 1);
 }
 
-TEST(lower_after, "it is processed whole before a lower vector", "9.2 9.6")
+TEST(lower_after, "it is taken whole before a lower vector", "9.2 9.6")
 {
     struct ctx *c = user(s_spin);
 
@@ -204,7 +204,7 @@ TEST(lower_after, "it is processed whole before a lower vector", "9.2 9.6")
     apic_send(apic_id_of(0), 0x4000 | IRQ);
     EQ(run(c), IRQ);
     EQ(c->rip, USER(s_spin));
-    EQ(processed(), 1);
+    EQ(taken(), 1);
     EQ(apic_isr(NV), 0);
 }
 
@@ -216,7 +216,7 @@ TEST(eoi, "the APIC gets an EOI, so the ISR bit goes", "9.3 17.5")
     EQ(apic_idle(), 1);
     notify();
     EQ(run(user(s_nops)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 TEST(eoi_nested, "the EOI ends UINV only, not a lower vector in service",
@@ -227,7 +227,7 @@ TEST(eoi_nested, "the EOI ends UINV only, not a lower vector in service",
     EQ(run(user(s_spin)), IRQ);
     notify();
     EQ(run(user(s_nops)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
     EQ(apic_isr(NV), 0);
     EQ(apic_isr(IRQ), 1);
 }
@@ -296,7 +296,7 @@ TEST(no_trace, "nothing is pushed and no register or flag changes", "9.3")
     for (int i = 0; i < 8; i++) {
         EQ(below[i], 0xa5a5a5a5a5a5a5a5);
     }
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 static uint64_t counted;
@@ -315,7 +315,7 @@ TEST(no_idt, "the IDT entry of UINV is not used", "9.3")
     notify();
     EQ(run(user(s_nops)), VEC_DONE);
     EQ(counted, 0);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 TEST(timer, "a local timer interrupt with vector UINV counts", "9.4")
@@ -336,7 +336,7 @@ TEST(self_ipi, "an IPI with the self shorthand counts", "9.4")
     upids[0].pir = 1;
     apic_send(0, 0x44000 | NV);
     EQ(run(user(s_nops)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 TEST(self_ipi_msr, "the x2APIC SELF IPI register counts", "9.4")
@@ -349,7 +349,7 @@ TEST(self_ipi_msr, "the x2APIC SELF IPI register counts", "9.4")
     upids[0].pir = 1;
     wrmsr(0x83f, NV);
     EQ(run(user(s_nops)), VEC_DONE);
-    EQ(processed(), 1);
+    EQ(taken(), 1);
 }
 
 static void count_nmi(struct ctx *c)

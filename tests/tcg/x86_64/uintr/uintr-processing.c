@@ -5,7 +5,7 @@
  */
 #include "lib.h"
 
-/* A notification that the next context with IF=1 accepts first of all */
+/* A notification that the next context with IF=1 takes first of all */
 static void notify(void)
 {
     apic_send(apic_id_of(0), 0x4000 | NV);

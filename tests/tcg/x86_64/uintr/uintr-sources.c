@@ -37,7 +37,7 @@ static void setup(void)
     upids[0].pir = 1ull << 35;
 }
 
-static void processed(void)
+static void taken(void)
 {
     EQ(rdmsr(MSR_UINTR_RR), 1ull << 35);
     EQ(upids[0].pir, 0);
@@ -55,7 +55,7 @@ TEST(edge, "an edge-triggered I/O APIC interrupt with vector UINV counts",
     line(false);
     EQ(run(user(s_nops)), VEC_DONE);
     route(RED_MASKED);
-    processed();
+    taken();
 }
 
 TEST(level, "a level-triggered one counts as well", "9.4")
@@ -66,7 +66,7 @@ TEST(level, "a level-triggered one counts as well", "9.4")
     EQ(apic_irr(NV), 1);
     line(false);
     EQ(run(user(s_nops)), VEC_DONE);
-    processed();
+    taken();
     route(RED_MASKED);
 }
 
@@ -95,7 +95,7 @@ TEST(again, "the line can interrupt again after that", "9.3 17.5")
         EQ(apic_irr(NV), 1);
         line(false);
         EQ(run(user(s_nops)), VEC_DONE);
-        processed();
+        taken();
     }
     route(RED_MASKED);
 }

@@ -8,12 +8,10 @@
 
 #include "qemu/osdep.h"
 #include "qemu/atomic128.h"
-#include "qemu/main-loop.h"
 #include "cpu.h"
 #include "exec/exec-all.h"
 #include "exec/cpu_ldst.h"
 #include "exec/helper-proto.h"
-#include "hw/i386/apic.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/uintr.h"
 
@@ -155,17 +153,6 @@ static uint64_t upid_post(CPUX86State *env, uint64_t addr, uint64_t vector,
     }
 }
 
-/* Rule 7.7, after upid_post().  The local APIC belongs to the BQL. */
-static void uintr_send_ipi(CPUX86State *env, uint32_t ndst, uint8_t nv)
-{
-    if (likely(x86_uintr_post(env, ndst, nv))) {
-        return;
-    }
-    bql_lock();
-    apic_uintr_send(env_archcpu(env)->apic_state, ndst, nv);
-    bql_unlock();
-}
-
 void helper_senduipi(CPUX86State *env, target_ulong index)
 {
     uintptr_t ra = GETPC();
@@ -180,9 +167,9 @@ void helper_senduipi(CPUX86State *env, target_ulong index)
     }
     uitt_read(env, index, &addr, &vector, ra);
     ctl = upid_post(env, addr, vector, ra);
-    env->uintr.sent++;
+    env->uintr.posted++;
     if (!(ctl & (UPID_ON | UPID_SN))) {
         env->uintr.notified++;
-        uintr_send_ipi(env, UPID_NDST(ctl), UPID_NV(ctl));
+        x86_uintr_notify(env, UPID_NDST(ctl), UPID_NV(ctl));
     }
 }

@@ -2,7 +2,7 @@
 /*
  * No notification is left behind that is sent without the BQL.
  *
- * This is the protocol of target/i386/tcg/system/uintr_post.c, whose S1 to H2
+ * This is the protocol of target/i386/tcg/system/uintr-notify.c, whose S1 to H2
  * are here, too. Two vCPUs send, each to the third, which runs translated code,
  * passes through the main loop and executes HLT. All vectors are one bit, so
  * what counts is that none is there when nothing happens any more.
@@ -11,7 +11,7 @@
  * is weaker than x86 hosts, and at least as weak as any other, for stores; that
  * loads come too early is the same as that the stores before come too late.
  *
- *	spin -a posted.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -E
+ *	spin -a in-flight.pml && cc -O2 -DSAFETY -o pan pan.c && ./pan -E
  *
  * -DSENDS=n	notifications of each sender
  * -DHALTS=n	how often the third executes HLT, before it only computes
@@ -23,7 +23,7 @@
 #define HALTS 1
 #endif
 
-#define POSTED		0
+#define IN_FLIGHT		0
 #define UNLOCKED	1	/* neg.unlocked_request */
 #define EXIT		2	/* neg.icount_decr.u16.high is -1 */
 #define HALTED		3
@@ -82,7 +82,7 @@ proctype sender(byte who)
 	:: sends < SENDS ->
 		sends++;
 		/* S1, an atomic operation */
-		atomic { BARRIER(who) -> memory[POSTED] = 1 };
+		atomic { BARRIER(who) -> memory[IN_FLIGHT] = 1 };
 #ifdef BUG_EXIT_FIRST
 		store(who, EXIT, 1);
 		BARRIER(who);
@@ -126,7 +126,7 @@ inline recognize()
 #endif
 #ifndef BUG_CLEAR_BLINDLY
 	if
-	:: LOAD(TARGET, POSTED) -> store(TARGET, UNLOCKED, 1)
+	:: LOAD(TARGET, IN_FLIGHT) -> store(TARGET, UNLOCKED, 1)
 	:: else
 	fi
 #endif
@@ -142,8 +142,8 @@ inline main_loop()
 	if					/* T2 */
 	:: LOAD(TARGET, UNLOCKED) ->
 		if
-		:: LOAD(TARGET, POSTED) ->
-			atomic { BARRIER(TARGET) -> memory[POSTED] = 0 }
+		:: LOAD(TARGET, IN_FLIGHT) ->
+			atomic { BARRIER(TARGET) -> memory[IN_FLIGHT] = 0 }
 		:: else -> recognize()
 		fi
 	:: else
@@ -151,7 +151,7 @@ inline main_loop()
 }
 
 /*
- * helper_hlt(), qemu_wait_io_event() and x86_uintr_notify_halted(). HLT ends
+ * helper_hlt(), qemu_wait_io_event() and x86_uintr_exec_halt(). HLT ends
  * only because of a vector that is not masked.
  */
 inline hlt()
@@ -166,14 +166,14 @@ inline hlt()
 		BARRIER(TARGET);
 #endif
 		if				/* H2 */
-		:: LOAD(TARGET, POSTED) ->
-			atomic { BARRIER(TARGET) -> memory[POSTED] = 0 };
+		:: LOAD(TARGET, IN_FLIGHT) ->
+			atomic { BARRIER(TARGET) -> memory[IN_FLIGHT] = 0 };
 			if
 			:: accepted = true; break
 			:: true;	/* masked: it stays in the IRR */
 #ifdef BUG_HALT_ENDS_BY_POST
 			   if
-			   :: LOAD(TARGET, POSTED) -> break
+			   :: LOAD(TARGET, IN_FLIGHT) -> break
 			   :: else
 			   fi
 #endif
@@ -208,5 +208,5 @@ end_running:
 
 active proctype monitor()
 {
-end:	timeout -> assert(!memory[POSTED])
+end:	timeout -> assert(!memory[IN_FLIGHT])
 }
