@@ -5,8 +5,8 @@
  */
 #include "fuzz.h"
 
-#define SENDS           64              /* in one operation */
-#define XSAVES          16
+#define SENDS           512             /* in one operation */
+#define XSAVES          128
 
 /*
  * A loop over one instruction: RSI goes over its operands, RCX says how many

@@ -7,7 +7,7 @@
 fuzz_src := $(SRC)/tests/tcg/x86_64/uintr
 fuzz_programs := qemu/tests/tcg/x86_64-softmmu
 
-FUZZ ?= --ops=20000 --senduipi=100000000 --xsave=10000000
+FUZZ ?= --ops=5000 --senduipi=100000000 --xsave=10000000
 
 fuzz: qemu-asan/qemu-system-x86_64
 	+$(MAKE) -C qemu build-tcg-tests-x86_64-softmmu
