@@ -15,7 +15,7 @@ help:
 	@echo 'make run          boot the guest and run the sample (./uintr run)'
 	@echo 'make check        our tests and the qtests they rely on (./uintr check)'
 	@echo 'make check-kernels  build all those kernels and run all guest tests on each'
-	@echo 'make check-bisect  build the kernel at each patch of ours'
+	@echo 'make check-bisect  build QEMU and the kernel at each patch of ours'
 	@echo 'make check-tcg    bare-metal tests, those of QEMU and ours'
 	@echo 'make check-qemu   all suites of QEMU'
 	@echo 'make bench        how fast user interrupts are (BENCH=--help: options)'
@@ -70,8 +70,14 @@ include $(SRC)/tests/tcg/x86_64/uintr/fuzz.mk
 run check check-kernels:
 	@UINTR_BUILD=$(BUILD) $(SRC)/uintr $@
 
-check-bisect: stage-linux
+check-bisect: configured
 	@$(SRC)/scripts/check-bisect $(BUILD)
+
+# For scripts/check-bisect, which puts the source into bisect/src
+bisect/qemu/build.ninja:
+	mkdir -p $(@D)
+	cd $(@D) && sh ../../qemu/config.status
+	$(call finish_configure,$(@D))
 
 check-mutants:
 	@$(SRC)/scripts/check-mutants $(BUILD)

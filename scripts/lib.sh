@@ -74,6 +74,25 @@ system_mirrors()
         awk -v s="^[a-z]+(${1-})\$" '$2 ~ s && !n[$1]++ { print $1 }'
 }
 
+# Where our files of QEMU are, and meson.build
+qemu_dirs='accel configs disas docs hw include target tests'
+
+# own_files [FILE-OR-FOLDER...]: those files and the files in those folders
+own_files()
+{
+    for f; do
+        [ ! -e "$f" ] || find "$f" -type f ! -name '.*' ! -name '*~'
+    done | sed 's,^\./,,'
+}
+
+# files_of_patch PATCH: what it brings to QEMU, by patches/qemu/files
+files_of_patch()
+{
+    # shellcheck disable=SC2046 # no file name here has a blank
+    (cd "$top" && own_files $(awk -v p="$1" '$1 == p { $1 = ""; print }' \
+        patches/qemu/files))
+}
+
 # part NAME COMMAND...: run a part of a suite that prints TAP of its own
 part()
 {
