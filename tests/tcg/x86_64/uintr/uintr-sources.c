@@ -192,3 +192,16 @@ TEST(hpet_late, "a comparator of the HPET far behind the counter does not stop "
     HPET(0x10) = 0;
     HPET(0x100) = 0;
 }
+
+TEST(pit_short, "a period of one tick of the PIT does not stop the machine", "")
+{
+    outb(0x43, 0x34);                   /* channel 0, mode 2 */
+    outb(0x40, 1);
+    outb(0x40, 0);
+    for (int i = 0; i < 1000; i++) {
+        outb(0x43, 0);                  /* latch and read the count */
+        EQ(inb(0x40), 1);
+        EQ(inb(0x40), 0);
+    }
+    outb(0x43, 0x30);                   /* mode 0: none any more */
+}
