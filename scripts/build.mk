@@ -16,6 +16,7 @@ help:
 	@echo 'make check        our tests and the qtests they rely on (./uintr check)'
 	@echo 'make check-kernels  build all those kernels and run all guest tests on each'
 	@echo 'make check-bisect  build QEMU and the kernel at each patch of ours'
+	@echo 'make drift QEMU=TREE LINUX=TREE  which hooks another release rejects'
 	@echo 'make check-tcg    bare-metal tests, those of QEMU and ours'
 	@echo 'make check-qemu   all suites of QEMU'
 	@echo 'make bench        how fast user interrupts are (BENCH=--help: options)'
@@ -79,6 +80,9 @@ bisect/qemu/build.ninja:
 	cd $(@D) && sh ../../qemu/config.status
 	$(call finish_configure,$(@D))
 
+drift:
+	@$(SRC)/scripts/drift $(QEMU:%=--qemu=%) $(LINUX:%=--linux=%)
+
 check-mutants:
 	@$(SRC)/scripts/check-mutants $(BUILD)
 
@@ -92,5 +96,5 @@ distclean:
 		bisect initramfs.cpio.gz qemu-system-x86_64 config.sh config.mak Makefile
 
 .PHONY: help all configured qemu-system-x86_64 stage-qemu stage-linux \
-	check-tcg check-qemu run check check-kernels check-bisect \
+	check-tcg check-qemu run check check-kernels check-bisect drift \
 	check-mutants clean distclean

@@ -9,11 +9,10 @@
 #include "qemu/osdep.h"
 #include "qemu/log.h"
 #include "cpu.h"
-#include "exec/exec-all.h"
-#include "exec/cpu_ldst.h"
 #include "exec/helper-proto.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/uintr.h"
+#include "tcg/uintr-compat.h"
 
 /* RFLAGS bits that UIRET loads, less those that live in CC_SRC and df (8.3) */
 #define UIRET_EFLAGS_MASK (TF_MASK | NT_MASK | RF_MASK | AC_MASK | ID_MASK)

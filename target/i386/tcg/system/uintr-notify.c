@@ -37,9 +37,9 @@
 #include "qemu/rcu.h"
 #include "cpu.h"
 #include "hw/i386/apic-uintr.h"
-#include "system/cpu-timers.h"
 #include "system/tcg.h"
 #include "tcg/uintr.h"
+#include "tcg/uintr-compat.h"
 
 /* Make the vCPU leave translated code, or HLT, and look at unlocked_request. */
 static void uintr_poke(CPUState *cs)

@@ -9,11 +9,10 @@
 #include "qemu/osdep.h"
 #include "qemu/atomic128.h"
 #include "cpu.h"
-#include "exec/exec-all.h"
-#include "exec/cpu_ldst.h"
 #include "exec/helper-proto.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/uintr.h"
+#include "tcg/uintr-compat.h"
 
 /* A UPID as it stands in guest memory: two little-endian quadwords */
 typedef union UPID {

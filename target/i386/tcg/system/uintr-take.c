@@ -13,13 +13,12 @@
 #include "qemu/main-loop.h"
 #include "qemu/rcu.h"
 #include "cpu.h"
-#include "exec/exec-all.h"
-#include "exec/cpu_ldst.h"
 #include "hw/i386/apic.h"
 #include "hw/i386/apic-uintr.h"
 #include "system/replay.h"
 #include "tcg/helper-tcg.h"
 #include "tcg/uintr.h"
+#include "tcg/uintr-compat.h"
 
 int x86_uintr_mmu_index(CPUX86State *env)
 {

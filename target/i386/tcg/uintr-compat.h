@@ -1,0 +1,25 @@
+/*
+ * User interrupts: where the releases of QEMU have what TCG's helpers need
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+#ifndef I386_TCG_UINTR_COMPAT_H
+#define I386_TCG_UINTR_COMPAT_H
+
+#if __has_include("exec/exec-all.h")            /* 10.0 */
+#include "exec/cpu_ldst.h"
+#include "exec/exec-all.h"
+#include "system/cpu-timers.h"
+#else
+#include "accel/tcg/cpu-ldst.h"
+#include "accel/tcg/probe.h"
+#include "exec/icount.h"
+#include "exec/target_page.h"
+#include "exec/tlb-flags.h"
+#include "exec/translation-block.h"
+#endif
+#if __has_include("accel/tcg/cpu-loop.h")       /* 11.0 and later */
+#include "accel/tcg/cpu-loop.h"
+#endif
+
+#endif
