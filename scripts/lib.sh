@@ -4,8 +4,8 @@
 # What all scripts share. Sourced with $top set to the repository.
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/uintr
-# shellcheck source=upstream.pin
-. "$top/upstream.pin"
+# shellcheck source=patches/upstream.pin
+. "$top/patches/upstream.pin"
 
 say()
 {
@@ -49,7 +49,7 @@ pin_of()
 {
     # shellcheck disable=SC2046 # two words are wanted
     set -- "$1" $(printf '%s' "${packages:?}" | awk -v p="$1" '$1 == p { print $2, $3 }')
-    [ $# -eq 3 ] || die "upstream.pin has no line for package $1; add one"
+    [ $# -eq 3 ] || die "patches/upstream.pin has no line for package $1; add one"
     version=$2
     accept=$3
 }
@@ -74,7 +74,7 @@ system_mirrors()
         awk -v s="^[a-z]+(${1-})\$" '$2 ~ s && !n[$1]++ { print $1 }'
 }
 
-# Where our files of QEMU are, and meson.build
+# Where our files of QEMU are
 qemu_dirs='accel configs disas docs hw include target tests'
 
 # own_files [FILE-OR-FOLDER...]: those files and the files in those folders
