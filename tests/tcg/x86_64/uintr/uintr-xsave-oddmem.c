@@ -320,6 +320,45 @@ TEST(ram_device_user, "FXSAVE and XSAVE areas in RAM, then a device, CPL 3",
     all(check);
 }
 
+/* The areas above have FP, SSE and AVX: it is these that are stored first */
+TEST(xsaves_device_header, "XSAVES whose header is in a device saves UINV",
+     "")
+{
+    struct ctx *c = kernel(s_xsaves);
+    volatile uint64_t *image;
+
+    wrmsr(MSR_XSS, XMASK_UINTR);
+    window(PA_HPET, RAM(0), 0);
+    set_registers(2, 0x5a);
+    c->rdi = odd.end - 576;
+    c->rax = XMASK_UINTR;
+    EQ(run(c), VEC_DONE);
+    image = (volatile uint64_t *)odd.end;
+    EQ(image[2], MISC(0x5a, 2));
+    EQ(rdmsr(MSR_UINTR_MISC), MISC(0, 2));
+}
+
+TEST(xrstors_device_legacy, "XRSTORS that loads FP from a device loads UINV",
+     "")
+{
+    volatile uint64_t *header = (volatile uint64_t *)(WINDOW + 4096);
+    struct ctx *c = kernel(s_xrstors);
+
+    wrmsr(MSR_XSS, XMASK_UINTR);
+    window(PA_HPET, RAM(0), 0);
+    for (int i = 0; i < 14; i++) {
+        header[i] = 0;
+    }
+    header[0] = 1 | XMASK_UINTR;
+    header[1] = 1ull << 63 | 1 | XMASK_UINTR;
+    header[8 + 2] = MISC(0x5a, 2);
+    set_registers(2, 0);
+    c->rdi = odd.end - 512;
+    c->rax = 1 | XMASK_UINTR;
+    EQ(run(c), VEC_DONE);
+    EQ(rdmsr(MSR_UINTR_MISC), MISC(0x5a, 2));
+}
+
 TEST(ram_nothing, "FXSAVE and XSAVE areas in RAM, then no memory", "")
 {
     window(RAM(0), PA_NOTHING, 0);
