@@ -14,6 +14,7 @@ else
 Makefile: ;
 %: forward ;
 forward:
-	@+$(MAKE) --no-print-directory -C $(BUILD) $(MAKECMDGOALS)
+	@+$(MAKE) --no-print-directory -C $(BUILD) $(MAKECMDGOALS) \
+		$(foreach v,QEMU LINUX,$(if $($v),$v='$(abspath $($v))'))
 .PHONY: forward
 endif

@@ -156,7 +156,7 @@ inline main_loop()
  */
 inline hlt()
 {
-	bool accepted = false;
+	bool unmasked = false;
 
 	store(TARGET, HALTED, 1);		/* H1 */
 	atomic { !bql -> bql = true };
@@ -169,7 +169,7 @@ inline hlt()
 		:: LOAD(TARGET, IN_FLIGHT) ->
 			atomic { BARRIER(TARGET) -> memory[IN_FLIGHT] = 0 };
 			if
-			:: accepted = true; break
+			:: unmasked = true; break
 			:: true;	/* masked: it stays in the IRR */
 #ifdef BUG_HALT_ENDS_BY_POST
 			   if
@@ -185,7 +185,7 @@ end:			atomic { !asleep && !bql -> bql = true }
 		fi
 	od;
 	bql = false;
-	assert(accepted);
+	assert(unmasked);
 	store(TARGET, HALTED, 0)
 }
 

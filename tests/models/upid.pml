@@ -67,7 +67,7 @@ proctype sender(byte v)
 }
 
 /*
- * The CPU accepts vector UINV, whatever UIF is. ON goes first: a send between
+ * The CPU gets vector UINV, whatever UIF is. ON goes first: a send between
  * the two steps is taken by the second and notifies once more, for nothing.
  * The other way round it would be neither taken nor notified.
  *

@@ -252,7 +252,7 @@ end:	atomic { sent == POSTS -> pir0 = 0 }
 #endif
 
 /*
- * A CPU accepts vector N. With UINV = N that is notification processing, two
+ * A CPU gets vector N. With UINV = N that is notification processing, two
  * atomic updates by microcode with other CPUs in between. With UINV = 0 it is
  * an ordinary interrupt, which only counts: the thread is not live here. An
  * interrupt is taken for one or for all IPIs: the IRR has one bit.

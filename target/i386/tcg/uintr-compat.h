@@ -6,7 +6,7 @@
 #ifndef I386_TCG_UINTR_COMPAT_H
 #define I386_TCG_UINTR_COMPAT_H
 
-#if __has_include("exec/exec-all.h")            /* 10.0 */
+#if QEMU_VERSION_MAJOR == 10 && QEMU_VERSION_MINOR == 0
 #include "exec/cpu_ldst.h"
 #include "exec/exec-all.h"
 #include "system/cpu-timers.h"
@@ -18,7 +18,7 @@
 #include "exec/tlb-flags.h"
 #include "exec/translation-block.h"
 #endif
-#if __has_include("accel/tcg/cpu-loop.h")       /* 11.0 and later */
+#if QEMU_VERSION_MAJOR >= 11
 #include "accel/tcg/cpu-loop.h"
 #endif
 

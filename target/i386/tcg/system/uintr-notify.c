@@ -25,6 +25,8 @@
  *
  *   T1 may undo S3, but then T2 is after S2 and sees the request;
  *   T3 may undo S2, but then T4 is after S1 and sees the vector;
+ *   S2 is left out if the request is there already, and then again either T3
+ *   comes after S1, so that T4 sees the vector, or the request stays;
  *   S4 may miss H1, but then H2 is after S1 and sees the vector; and if S4
  *   sees it, the kick under the BQL finds the target before H2 or asleep.
  *
